@@ -1,0 +1,44 @@
+"""Where a lazy frame runs: one Protocol, one file an engine. All else computes in narwhals expressions."""
+
+from cdp_toolkit.engines.engine import Engine, Frame
+from cdp_toolkit.errors import ConfigError, UnknownNameError
+
+__all__ = ["Engine", "Frame", "open_engine"]
+
+
+def open_engine(name: str = "polars") -> Engine:
+    """Return the engine of that name.
+
+    Parameters
+    ----------
+    name
+        ``polars`` or ``duckdb``.
+
+    Returns
+    -------
+    Engine
+        A new engine.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such engine.
+    ConfigError
+        If the engine's package is not installed.
+    """
+    try:
+        if name == "polars":
+            from cdp_toolkit.engines.polars import PolarsEngine
+
+            return PolarsEngine()
+        if name == "duckdb":
+            from cdp_toolkit.engines.duckdb import DuckdbEngine
+
+            return DuckdbEngine()
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"The engine {name!r} needs the package {error.name!r}.",
+            where="cdp.yaml, engine",
+            hint=f'Install it with `pip install "cdp-toolkit[{name}]"`.',
+        ) from error
+    raise UnknownNameError("engine", name, ["polars", "duckdb"], where="cdp.yaml, engine")

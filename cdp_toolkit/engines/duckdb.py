@@ -1,0 +1,122 @@
+"""DuckDB: SQL on this machine, within the memory that it is given."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import narwhals as nw
+import polars as pl
+import polars_hash as plh
+import pyarrow as pa
+from deltalake import write_deltalake
+
+from cdp_toolkit.engines.components import components
+from cdp_toolkit.engines.engine import Frame, Mode
+from cdp_toolkit.model.model import FieldType
+
+
+class DuckdbEngine:
+    """DuckDB in this process; its frames belong to one connection."""
+
+    name = "duckdb"
+
+    def __init__(self) -> None:
+        self._connection = duckdb.connect()
+        self._connection.execute("SET TimeZone = 'UTC'")
+        self._connection.create_function(
+            "key64", _key64, [duckdb.sqltype("VARCHAR")], duckdb.sqltype("BIGINT"), type="arrow"
+        )
+        self._tables = 0
+
+    def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:
+        """Return the rows of Parquet files; see ``Engine.scan``."""
+        if not files:
+            return self.load(schema.empty_table())
+        names = ", ".join(_quoted(name) for name in schema.names)
+        rows = self._connection.read_parquet(list(files), union_by_name=True)
+        return nw.from_native(rows.project(names))
+
+    def load(self, table: pa.Table) -> Frame:
+        """Return a small Arrow table as a frame; see ``Engine.load``."""
+        return nw.from_native(self._kept(table))
+
+    def collect(self, frame: Frame) -> pa.Table:
+        """Run a frame and return its rows; see ``Engine.collect``."""
+        return frame.to_native().to_arrow_table()
+
+    def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
+        """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
+        write_deltalake(
+            uri,
+            frame.to_native().to_arrow_reader(),
+            mode=mode,
+            schema_mode="overwrite" if mode == "overwrite" else "merge",
+            storage_options=dict(options) or None,
+        )
+
+    def key64(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
+        """Add 64-bit hashes of text columns; see ``Engine.key64``."""
+        added = ", ".join(f"key64({_quoted(text)}) AS {_quoted(new)}" for new, text in columns.items())
+        return nw.from_native(frame.to_native().project(f"*, {added}"))
+
+    def latest(self, frame: Frame, *, by: str, order: Sequence[str], columns: Sequence[str]) -> Frame:
+        """Return the latest value of each column; see ``Engine.latest``."""
+        place = ", ".join(f"{_quoted(name)} NULLS FIRST" for name in order)
+        values = [
+            f"last({_quoted(name)} ORDER BY {place}) FILTER ({_quoted(name)} IS NOT NULL) AS {_quoted(name)}"
+            for name in dict.fromkeys(columns)
+            if name != by
+        ]
+        return nw.from_native(frame.to_native().aggregate(", ".join([_quoted(by), *values]), _quoted(by)))
+
+    def connected_components(self, links: Frame) -> Frame:
+        """Find what hangs together; see ``Engine.connected_components``."""
+        pairs = links.to_native().project("a, b").fetchnumpy()
+        nodes, roots = components(pairs["a"], pairs["b"])
+        return self.load(pa.table({"node": nodes, "component": roots}))
+
+    def parse(self, frame: Frame, columns: Mapping[str, FieldType]) -> Frame:
+        """Turn clean text into values; see ``Engine.parse``."""
+        changes = ", ".join(f"{_parsed(_quoted(name), kind)} AS {_quoted(name)}" for name, kind in columns.items())
+        return nw.from_native(frame.to_native().project(f"* REPLACE ({changes})"))
+
+    def _kept(self, table: pa.Table) -> Any:
+        # A relation over a local Arrow table dies with the variable; a temporary table of the connection does not.
+        self._tables += 1
+        name = f"loaded_{self._tables}"
+        self._connection.from_arrow(table).create(name)
+        return self._connection.table(name)
+
+
+def _key64(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    hashes = pl.DataFrame({"text": pl.from_arrow(texts)}).select(
+        plh.col("text").nchash.xxhash64(seed=42).reinterpret(signed=True) & (2**63 - 1)
+    )
+    return hashes.to_series().to_arrow()
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _parsed(text: str, kind: FieldType) -> str:
+    match kind:
+        case "integer":
+            decimal = f"TRY_CAST({text} AS DOUBLE)"
+            whole = f"CASE WHEN {decimal} = floor({decimal}) THEN TRY_CAST({decimal} AS BIGINT) END"
+            return (
+                f"CASE WHEN regexp_full_match({text}, '[+-]?[0-9]+') THEN TRY_CAST({text} AS BIGINT) ELSE {whole} END"
+            )
+        case "number" | "money":
+            decimal = f"TRY_CAST({text} AS DOUBLE)"
+            return f"CASE WHEN isfinite({decimal}) THEN {decimal} END"
+        case "boolean":
+            return f"CASE {text} WHEN 'true' THEN true WHEN 'false' THEN false END"
+        case "timestamp":
+            return f"TRY_CAST({text} AS TIMESTAMPTZ)"
+        case "date":
+            return f"TRY_CAST({text} AS DATE)"
+        case "strings" | "keys":
+            return f"CASE WHEN {text} LIKE '[%' THEN TRY_CAST(TRY_CAST({text} AS JSON) AS VARCHAR[]) END"
+        case _:
+            return text

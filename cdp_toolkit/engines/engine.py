@@ -1,0 +1,154 @@
+"""What an engine must do: the few things that narwhals lacks or that differ by where the data lies."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
+
+import narwhals as nw
+import pyarrow as pa
+
+from cdp_toolkit.model.model import FieldType
+
+Frame = nw.LazyFrame[Any]
+"""A lazy frame of whichever engine runs."""
+
+Mode = Literal["overwrite", "append"]
+
+
+class Engine(Protocol):
+    """Where a lazy frame runs."""
+
+    name: str
+
+    def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:
+        """Return the rows of Parquet files.
+
+        Parameters
+        ----------
+        files
+            Addresses of the files of one table version.
+        schema
+            Columns of the table; a file that lacks one has nulls there.
+
+        Returns
+        -------
+        Frame
+            All rows, in no promised order.
+        """
+        ...
+
+    def load(self, table: pa.Table) -> Frame:
+        """Return a small Arrow table as a frame.
+
+        Parameters
+        ----------
+        table
+            Any table that fits into memory.
+
+        Returns
+        -------
+        Frame
+            The same rows.
+        """
+        ...
+
+    def collect(self, frame: Frame) -> pa.Table:
+        """Run a frame and return its rows.
+
+        Parameters
+        ----------
+        frame
+            A frame of this engine.
+
+        Returns
+        -------
+        pyarrow.Table
+            The rows, with plain Arrow types.
+        """
+        ...
+
+    def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
+        """Run a frame and write it as one version of a Delta table.
+
+        Parameters
+        ----------
+        frame
+            A frame of this engine.
+        uri
+            Address of the table.
+        mode
+            Whether the rows replace those of the table or come after them.
+        options
+            Storage options of the lake.
+        """
+        ...
+
+    def key64(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
+        """Add 64-bit hashes of text columns.
+
+        Parameters
+        ----------
+        frame
+            A frame of this engine.
+        columns
+            For each new column the text column that it hashes.
+
+        Returns
+        -------
+        Frame
+            With the new columns: XXH64 with seed 42 of the UTF-8 bytes, without its highest bit, so that every
+            engine has a signed type for it. Null stays null.
+        """
+        ...
+
+    def latest(self, frame: Frame, *, by: str, order: Sequence[str], columns: Sequence[str]) -> Frame:
+        """Return the latest value of each column.
+
+        Parameters
+        ----------
+        frame
+            A frame of this engine.
+        by
+            Column that says what belongs together.
+        order
+            Columns by which later is told from earlier; null is earliest.
+        columns
+            Columns to reduce.
+
+        Returns
+        -------
+        Frame
+            One row per ``by``: for each column the last value that is not null.
+        """
+        ...
+
+    def connected_components(self, links: Frame) -> Frame:
+        """Find what hangs together.
+
+        Parameters
+        ----------
+        links
+            One row per link: ``a`` and ``b``, 64-bit integers.
+
+        Returns
+        -------
+        Frame
+            One row per ``node``, with the smallest node of its ``component``.
+        """
+        ...
+
+    def parse(self, frame: Frame, columns: Mapping[str, FieldType]) -> Frame:
+        """Turn clean text into values.
+
+        Parameters
+        ----------
+        frame
+            A frame of this engine.
+        columns
+            Type by text column; the text is as ``cdp_toolkit.model.types`` cleans it.
+
+        Returns
+        -------
+        Frame
+            The same columns with their types; text that does not parse is null.
+        """
+        ...

@@ -1,0 +1,100 @@
+"""Polars: the default engine, lazy and streaming, on one machine."""
+
+from collections.abc import Mapping, Sequence
+
+import narwhals as nw
+import polars as pl
+import polars_hash as plh
+import pyarrow as pa
+
+from cdp_toolkit.engines.components import components
+from cdp_toolkit.engines.engine import Frame, Mode
+from cdp_toolkit.model.model import FieldType
+
+_POSITIVE = 2**63 - 1
+_JSON_TEXTS = r'^\[\s*("([^"\\]|\\.)*"\s*(,\s*"([^"\\]|\\.)*"\s*)*)?\]$'
+
+
+class PolarsEngine:
+    """Polars on this machine."""
+
+    name = "polars"
+
+    def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:
+        """Return the rows of Parquet files; see ``Engine.scan``."""
+        if not files:
+            return self.load(schema.empty_table())
+        expected = pl.from_arrow(schema.empty_table())
+        frame = pl.scan_parquet(
+            list(files), schema=expected.schema, missing_columns="insert", extra_columns="ignore", glob=False
+        )
+        return nw.from_native(frame)
+
+    def load(self, table: pa.Table) -> Frame:
+        """Return a small Arrow table as a frame; see ``Engine.load``."""
+        return nw.from_native(pl.from_arrow(table).lazy())
+
+    def collect(self, frame: Frame) -> pa.Table:
+        """Run a frame and return its rows; see ``Engine.collect``."""
+        return frame.to_native().collect().to_arrow(compat_level=pl.CompatLevel.oldest())
+
+    def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
+        """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
+        frame.to_native().sink_delta(
+            uri,
+            mode=mode,
+            storage_options=dict(options) or None,
+            delta_write_options={"schema_mode": "overwrite" if mode == "overwrite" else "merge"},
+        )
+
+    def key64(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
+        """Add 64-bit hashes of text columns; see ``Engine.key64``."""
+        hashes = {
+            new: plh.col(text).nchash.xxhash64(seed=42).reinterpret(signed=True) & _POSITIVE
+            for new, text in columns.items()
+        }
+        return nw.from_native(frame.to_native().with_columns(**hashes))
+
+    def latest(self, frame: Frame, *, by: str, order: Sequence[str], columns: Sequence[str]) -> Frame:
+        """Return the latest value of each column; see ``Engine.latest``.
+
+        In memory, since there a sort and a group_by that keeps its order take 0.6 s for 2.5M rows of 10 columns;
+        streaming takes 1.3 s, sort_by in the aggregation 3.8 s.
+        """
+        values = [column for column in columns if column != by]
+        rows = frame.to_native().select(list(dict.fromkeys([by, *order, *values]))).collect()
+        last = rows.sort(by, *order).group_by(by, maintain_order=True).agg(pl.col(values).last(ignore_nulls=True))
+        return nw.from_native(last.lazy())
+
+    def connected_components(self, links: Frame) -> Frame:
+        """Find what hangs together; see ``Engine.connected_components``."""
+        pairs = links.to_native().select("a", "b").collect()
+        nodes, roots = components(pairs["a"].to_numpy(), pairs["b"].to_numpy())
+        return nw.from_native(pl.LazyFrame({"node": nodes, "component": roots}))
+
+    def parse(self, frame: Frame, columns: Mapping[str, FieldType]) -> Frame:
+        """Turn clean text into values; see ``Engine.parse``."""
+        return nw.from_native(frame.to_native().with_columns(_parsed(name, kind) for name, kind in columns.items()))
+
+
+def _parsed(name: str, kind: FieldType) -> pl.Expr:
+    text = pl.col(name)
+    match kind:
+        case "integer":
+            decimal = text.cast(pl.Float64, strict=False)
+            whole = pl.when(decimal == decimal.floor()).then(decimal).cast(pl.Int64, strict=False)
+            return text.cast(pl.Int64, strict=False).fill_null(whole)
+        case "number" | "money":
+            decimal = text.cast(pl.Float64, strict=False)
+            return pl.when(decimal.is_finite()).then(decimal).alias(name)
+        case "boolean":
+            return text.replace_strict({"true": True, "false": False}, default=None, return_dtype=pl.Boolean)
+        case "timestamp":
+            return text.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%z", strict=False, time_unit="us")
+        case "date":
+            return text.str.to_date("%Y-%m-%d", strict=False)
+        case "strings" | "keys":
+            # json_decode raises on text that is no JSON, so only what looks like a list of texts reaches it
+            return pl.when(text.str.contains(_JSON_TEXTS)).then(text).str.json_decode(pl.List(pl.String)).alias(name)
+        case _:
+            return text

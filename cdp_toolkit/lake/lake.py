@@ -1,0 +1,149 @@
+"""The lake: land what a source delivered, and open runs.
+
+Delta commits one table at a time. A step of the line writes several, so a version counts only once a row of ``runs``
+names it: that row, written last, is the commit of the whole step. ``landing/`` is the exception: one Delta commit holds
+the delivered rows and the cursor behind them, so its newest version always counts.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from deltalake import CommitProperties, Transaction, write_deltalake
+from filelock import FileLock, Timeout
+from pyarrow.fs import FileSelector, FileSystem, FileType
+
+from cdp_toolkit.errors import LakeBusyError
+from cdp_toolkit.lake.runs import OpenRun
+from cdp_toolkit.lake.store import Store
+
+_CURSOR = "cdp.cursor"
+
+
+class Lake(Store):
+    """Tables on disk, as Delta tables below one address; see ``Store`` for how it is opened."""
+
+    @contextmanager
+    def run(self, verb: str, *, definitions: str = "") -> Iterator[OpenRun]:
+        """Open a run: the only way to write tables other than those of ``landing/``.
+
+        Parameters
+        ----------
+        verb
+            What runs.
+        definitions
+            Digest of the definitions that decide the outcome besides the tables read.
+
+        Yields
+        ------
+        OpenRun
+            Reads fixed versions and collects writes; they count together at the end, or not at all.
+
+        Raises
+        ------
+        LakeBusyError
+            If another run is writing.
+        """
+        with self._locked():
+            run = OpenRun(self, verb, definitions)
+            try:
+                yield run
+            except Exception as error:
+                self.log.append(run.failed(error), definitions)
+                raise
+            run.result = run.finished()
+            self.log.append(run.result, definitions)
+
+    def objects(self, source: str) -> list[str]:
+        """Return the objects that a source has delivered.
+
+        Parameters
+        ----------
+        source
+            Name of the source.
+
+        Returns
+        -------
+        list of str
+            Names below ``landing/<source>/``, in order.
+        """
+        system, folder = _file_system(f"{self.uri}/landing/{source}")
+        found = system.get_file_info(FileSelector(folder, allow_not_found=True))
+        return sorted(info.base_name for info in found if info.type == FileType.Directory)
+
+    def landed(self, name: str) -> tuple[int, dict[str, Any]]:
+        """Return how far a table of ``landing/`` has come.
+
+        Parameters
+        ----------
+        name
+            ``landing/<source>/<object>``.
+
+        Returns
+        -------
+        counter, cursor
+            Number of the last commit and what it said of the source; 0 and empty if there is none.
+        """
+        delta = self._open(name)
+        if delta is None:
+            return 0, {}
+        counter = delta.transaction_version(_transaction(name)) or 0
+        newest = next((commit for commit in delta.history() if _CURSOR in commit), None)
+        return counter, json.loads(newest[_CURSOR]) if newest else {}
+
+    def land(self, name: str, rows: pa.Table | pa.RecordBatchReader, *, counter: int, cursor: dict[str, Any]) -> None:
+        """Append delivered rows to a table of ``landing/``, with the cursor behind them, in one commit.
+
+        Parameters
+        ----------
+        name
+            ``landing/<source>/<object>``.
+        rows
+            What was delivered; a column that is new to the table is added to it.
+        counter
+            Number of this commit: one more than ``landed`` says.
+        cursor
+            What the source needs to go on from here.
+        """
+        with self._locked():
+            write_deltalake(
+                f"{self.uri}/{name}",
+                rows,
+                mode="append",
+                schema_mode="merge",
+                storage_options=self.options or None,
+                commit_properties=CommitProperties(
+                    app_transactions=[Transaction(_transaction(name), counter)],
+                    custom_metadata={_CURSOR: json.dumps(cursor)},
+                ),
+            )
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        # A lock of the operating system: it goes with the process that held it, however that ended.
+        if "://" in self.uri:
+            yield
+            return
+        Path(self.uri).mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{self.uri}/.lock", is_singleton=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise LakeBusyError(
+                "Another run is writing to the lake.", where=self.uri, hint="Wait until it ends, then run again."
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _file_system(uri: str) -> tuple[FileSystem, str]:
+    return FileSystem.from_uri(uri if "://" in uri else str(Path(uri).resolve()))
+
+
+def _transaction(name: str) -> str:
+    return f"cdp/{name}"

@@ -1,0 +1,187 @@
+"""A run under way. The row that it adds to ``runs`` last is its commit."""
+
+import datetime as dt
+import time
+import uuid
+
+from cdp_toolkit.engines import Frame
+from cdp_toolkit.errors import CdpError
+from cdp_toolkit.lake.result import Outcome, Run
+from cdp_toolkit.lake.store import Store
+
+
+class OpenRun:
+    """A run under way: reads fixed versions, writes new ones that count only when it ends well.
+
+    Parameters
+    ----------
+    store
+        Tables of the lake.
+    verb
+        What runs.
+    definitions
+        Digest of the definitions that decide the outcome besides the tables read.
+    """
+
+    def __init__(self, store: Store, verb: str, definitions: str) -> None:
+        self.result: Run | None = None
+        self.verb = verb
+        self.counts: dict[str, int] = {}
+        self.details: dict[str, dict[str, int]] = {}
+        self.problems: list[str] = []
+        self.next_step = ""
+        self.run_id = uuid.uuid4().hex
+        self._store = store
+        self._definitions = definitions
+        self._started_at = dt.datetime.now(dt.UTC)
+        self._clock = time.perf_counter()
+        self._read: dict[str, int] = {}
+        self._written: dict[str, int] = {}
+        self._is_unchanged = False
+
+    def scan(self, name: str) -> Frame:
+        """Return a table at the version that this run has pinned, or has just written.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+
+        Returns
+        -------
+        Frame
+            All its rows.
+
+        Raises
+        ------
+        NotYetError
+            If no run has written the table.
+        """
+        version = self._written.get(name, self._read.get(name))
+        if version is None:
+            version = self._store.version(name)
+            if version is not None:
+                self._read[name] = version
+        return self._store.scan(name, version)
+
+    def exists(self, name: str) -> bool:
+        """Tell whether there is a version to scan.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+
+        Returns
+        -------
+        bool
+            Whether ``scan`` would find it.
+        """
+        return name in self._written or self._store.exists(name)
+
+    def replace(self, name: str, frame: Frame) -> Frame:
+        """Write a table anew.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        frame
+            All its rows.
+
+        Returns
+        -------
+        Frame
+            What was written, scanned: later steps read it instead of computing it again.
+        """
+        self._written[name] = self._store.write(name, frame, mode="overwrite")
+        return self.scan(name)
+
+    def append(self, name: str, frame: Frame) -> Frame:
+        """Write rows after those of a table.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        frame
+            The new rows.
+
+        Returns
+        -------
+        Frame
+            The whole table, scanned.
+        """
+        self._written[name] = self._store.write(name, frame, mode="append")
+        return self.scan(name)
+
+    def is_repeat(self, *tables: str) -> bool:
+        """Tell whether the last run of this verb read the same versions under the same definitions.
+
+        Parameters
+        ----------
+        *tables
+            All tables that decide the outcome.
+
+        Returns
+        -------
+        bool
+            Whether this run would write the same again.
+        """
+        for name in tables:
+            version = self._store.version(name)
+            if version is not None:
+                self._read[name] = version
+        last = self._store.log.last(self.verb)
+        return (
+            last is not None
+            and last["definitions"] == self._definitions
+            and {name: version for name, version in last["read"].items() if name in tables}
+            == {name: version for name, version in self._read.items() if name in tables}
+        )
+
+    def nothing_to_do(self) -> None:
+        """Say that this run changes nothing."""
+        self._is_unchanged = True
+
+    def finished(self) -> Run:
+        """Return what the run did.
+
+        Returns
+        -------
+        Run
+            With outcome ``done``, ``unchanged`` or ``partial``.
+        """
+        return self._result("partial" if self.problems else "unchanged" if self._is_unchanged else "done")
+
+    def failed(self, error: Exception) -> Run:
+        """Return what the run would have done.
+
+        Parameters
+        ----------
+        error
+            What ended it.
+
+        Returns
+        -------
+        Run
+            With outcome ``failed``; nothing that it wrote counts.
+        """
+        self._written = {}
+        self.problems.append(error.message if isinstance(error, CdpError) else f"{type(error).__name__}: {error}")
+        return self._result("failed")
+
+    def _result(self, outcome: Outcome) -> Run:
+        return Run(
+            verb=self.verb,
+            outcome=outcome,
+            counts=self.counts,
+            problems=tuple(self.problems),
+            seconds=time.perf_counter() - self._clock,
+            next_step=self.next_step,
+            details=self.details,
+            run_id=self.run_id,
+            started_at=self._started_at,
+            read=self._read,
+            written=self._written,
+        )

@@ -1,0 +1,139 @@
+"""Every table of the lake, once: its name, what a row is, its key, its columns and who writes it.
+
+``landing/<source>/<object>``, ``entities/<entity>`` and ``profiles/<entity>`` take their columns from what was
+delivered and from the model; all others are listed here. Types are the names of ``cdp_toolkit.model.types``
+(``text`` for any string), which every engine maps to its own.
+"""
+
+from dataclasses import dataclass, field
+
+from cdp_toolkit.errors import UnknownNameError
+from cdp_toolkit.model import Model
+
+# What every record carries besides the columns of its entity.
+RECORD_COLUMNS = {
+    "source_key": "text",  # id@instance.type, the key
+    "source_type": "text",
+    "source_instance": "text",
+    "source_id": "text",
+    "is_deleted": "boolean",
+    "loaded_at": "timestamp",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the lake.
+
+    Parameters
+    ----------
+    name
+        Folder and name.
+    row
+        What a row is.
+    written_by
+        Verb of the run that writes it.
+    key
+        Columns that no two rows share.
+    columns
+        Type name by column; empty where the model or the delivery decides.
+    """
+
+    name: str
+    row: str
+    written_by: str
+    key: tuple[str, ...]
+    columns: dict[str, str] = field(default_factory=dict)
+
+
+_TABLES = (
+    Table("entities/_rejected", "a value that kept its row out of the entity tables", "load",
+          ("source", "object", "file", "line", "column"),
+          {"source": "text", "object": "text", "file": "text", "line": "integer", "entity": "text", "column": "text",
+           "value": "text", "reason": "text", "rejected_at": "timestamp"}),
+    Table("entities/identities", "an identity that a record carries", "load", ("source_key", "namespace", "value"),
+          {"entity": "text", "source_key": "text", "record_key": "integer", "namespace": "text", "value": "text",
+           "value_key": "integer", "seen_at": "timestamp"}),
+    Table("identity/links", "a record and the first record with the same identity", "stitch",
+          ("source_key", "namespace", "value"),
+          {"entity": "text", "source_key": "text", "hub": "text", "namespace": "text", "value": "text"}),
+    Table("identity/refused_links", "an identity that links nobody, with the reason", "stitch",
+          ("source_key", "namespace", "value"),
+          {"entity": "text", "source_key": "text", "namespace": "text", "value": "text", "reason": "text"}),
+    *(
+        Table(f"identity/{entity}_ids", f"a record of {entity} and the profile it belongs to", "stitch",
+              ("source_key",), {"source_key": "text", "profile_id": "integer"})
+        for entity in ("person", "account", "opportunity", "campaign", "marketing_list")
+    ),
+    Table("identity/identities", "an identity and the profile it belongs to", "stitch",
+          ("entity", "namespace", "value"),
+          {"entity": "text", "namespace": "text", "value": "text", "profile_id": "integer"}),
+    Table("profiles/person_account", "a person and an account they work for", "stitch", ("profile_id", "account_id"),
+          {"profile_id": "integer", "account_id": "integer"}),
+    Table("profiles/account_account", "an account and an account related to it", "stitch", ("account_id", "related_id"),
+          {"account_id": "integer", "related_id": "integer"}),
+    Table("segments/membership", "a profile that is or was in a segment", "evaluate", ("segment", "profile_id"),
+          {"segment": "text", "entity": "text", "profile_id": "integer", "status": "text",
+           "first_qualified_at": "timestamp", "last_qualified_at": "timestamp", "exited_at": "timestamp"}),
+    Table("segments/history", "a profile that entered or left a segment", "evaluate",
+          ("segment", "profile_id", "changed_at"),
+          {"segment": "text", "entity": "text", "profile_id": "integer", "change": "text", "changed_at": "timestamp"}),
+    Table("activation/ledger", "what a destination was last told of an identity in an audience", "activate",
+          ("destination", "audience", "row_key"),
+          {"destination": "text", "audience": "text", "row_key": "text", "profile_id": "integer", "digest": "integer",
+           "state": "text", "plan_id": "text", "sent_at": "timestamp"}),
+    Table("activation/deliveries", "a row that was sent, refused or failed, with the reason", "activate",
+          ("destination", "audience", "plan_id", "profile_id", "row_key"),
+          {"destination": "text", "audience": "text", "plan_id": "text", "profile_id": "integer", "row_key": "text",
+           "action": "text", "outcome": "text", "reason": "text", "at": "timestamp"}),
+    Table("runs", "a verb that ran", "every verb", ("run_id",),
+          {"run_id": "text", "verb": "text", "outcome": "text", "started_at": "timestamp", "seconds": "number",
+           "counts": "text", "details": "text", "problems": "text", "read": "text", "written": "text",
+           "definitions": "text"}),
+)  # fmt: skip
+
+TABLES = {table.name: table for table in _TABLES}
+
+
+def table(name: str, model: Model | None = None) -> Table:
+    """Return what is known of a table.
+
+    Parameters
+    ----------
+    name
+        Folder and name, such as ``profiles/person``.
+    model
+        The model that the entity and profile tables follow; the standard one by default.
+
+    Returns
+    -------
+    Table
+        Name, row, writer, key and columns.
+
+    Raises
+    ------
+    UnknownNameError
+        If the lake has no such table.
+    """
+    if name in TABLES:
+        return TABLES[name]
+    model = model or Model.standard()
+    folder, _, last = name.partition("/")
+    if folder == "landing" and "/" in last:
+        return Table(name, f"a row of {last.partition('/')[2]} as delivered", "load", ("_batch", "_file", "_line"))
+    if folder in {"entities", "profiles"} and last in model.entities:
+        entity = model.entities[last]
+        own = {field.name: field.type for field in entity.fields.values()}
+        if folder == "entities":
+            return Table(
+                name, f"a record of {entity.label} in its source", "load", ("source_key",), RECORD_COLUMNS | own
+            )
+        return Table(
+            name, f"one {entity.label}", "stitch", ("profile_id",) if _is_profile(last) else ("source_key",), own
+        )
+    known = [*TABLES, *(f"{room}/{entity}" for room in ("entities", "profiles") for entity in model.entities)]
+    raise UnknownNameError("table", name, known)
+
+
+def _is_profile(entity: str) -> bool:
+    return f"identity/{entity}_ids" in TABLES

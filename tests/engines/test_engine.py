@@ -1,0 +1,102 @@
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cdp_toolkit.engines.components import components
+
+UTC = dt.UTC
+
+
+def test_a_text_has_the_same_key_on_every_engine_and_null_has_none(engine, frame, rows):
+    texts = frame({"text": ["Spark", "x", None]})
+
+    hashed = engine.key64(texts, {"key": "text"})
+
+    # XXH64 with seed 42 of "Spark" and "x", without the highest bit
+    assert rows(hashed, "text", "key") == [
+        ("Spark", 14152276016018486711 - 2**63),
+        ("x", 12810693594942329153 - 2**63),
+        (None, None),
+    ]
+
+
+def test_the_latest_value_of_each_column_that_is_not_null_wins(engine, frame, rows):
+    records = frame(
+        {
+            "id": [1, 1, 1, 2],
+            "at": [3, 1, None, 5],
+            "name": [None, "old", "undated", None],
+            "city": ["x", "y", "z", None],
+        }
+    )
+
+    latest = engine.latest(records, by="id", order=["at"], columns=["name", "city"])
+
+    assert rows(latest, "id", "name", "city") == [(1, "old", "x"), (2, None, None)]
+
+
+def test_text_that_does_not_parse_is_null_and_never_raises(engine, frame, rows):
+    columns = {
+        "integer": ["12", "12.0", "12.5", "x", None],
+        "money": ["1.5", "nan", "1e3", "", None],
+        "boolean": ["true", "false", "TRUE", "1", None],
+        "timestamp": ["2024-02-29 10:00:00.5+0000", "2024-02-29 10:00:00+0100", "2023-02-29 10:00:00+0000", "x", None],
+        "date": ["2024-02-29", "2023-02-29", "2024-1-1x", "", None],
+        "strings": ['["a", "b, c"]', "[]", '["a"', "a;b", None],
+    }
+
+    parsed = engine.parse(frame(columns), {name: name for name in columns})
+
+    assert rows(parsed, "integer") == sorted([12, 12, None, None, None], key=repr)
+    assert rows(parsed, "money") == sorted([1.5, None, 1000.0, None, None], key=repr)
+    assert rows(parsed, "boolean") == sorted([True, False, None, None, None], key=repr)
+    assert {at and at.astimezone(UTC).isoformat() for at in rows(parsed, "timestamp")} == {
+        None,
+        "2024-02-29T10:00:00.500000+00:00",
+        "2024-02-29T09:00:00+00:00",
+    }
+    assert rows(parsed, "date") == sorted([dt.date(2024, 2, 29), None, None, None, None], key=repr)
+    assert rows(parsed, "strings") == sorted([["a", "b, c"], [], None, None, None], key=repr)
+
+
+def test_what_hangs_together_gets_its_smallest_node_as_its_component(engine, frame, rows):
+    links = frame({"a": [5, 9, 2, 7], "b": [2, 8, 1, 7]})
+
+    found = engine.connected_components(links)
+
+    assert rows(found, "node", "component") == [(1, 1), (2, 1), (5, 1), (7, 7), (8, 8), (9, 8)]
+
+
+def test_an_empty_graph_has_no_components(engine, frame, rows):
+    links = frame({"a": [], "b": []}, {"a": pa.int64(), "b": pa.int64()})
+
+    assert rows(engine.connected_components(links), "node") == []
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40))
+def test_components_equal_a_walk_over_the_graph(links):
+    a, b = (np.array(ends, np.int64) for ends in (zip(*links, strict=True) if links else ([], [])))
+
+    nodes, roots = components(a, b)
+
+    assert dict(zip(nodes.tolist(), roots.tolist(), strict=True)) == _walked(links)
+
+
+def _walked(links):
+    neighbours = {}
+    for a, b in links:
+        neighbours.setdefault(a, set()).add(b)
+        neighbours.setdefault(b, set()).add(a)
+    roots = {}
+    for start in sorted(neighbours):
+        waiting = [] if start in roots else [start]
+        while waiting:
+            node = waiting.pop()
+            if node not in roots:
+                roots[node] = start
+                waiting.extend(neighbours[node])
+    return roots

@@ -1,0 +1,102 @@
+import subprocess
+import sys
+
+import pyarrow as pa
+import pytest
+
+from cdp_toolkit.errors import LakeBusyError, NotYetError
+from cdp_toolkit.lake import Lake
+
+
+@pytest.fixture
+def lake(tmp_path, engine):
+    return Lake(tmp_path / "lake", engine=engine)
+
+
+IDS = {"source_key": ["1@a.B", "2@a.B"], "profile_id": [1, 2]}
+
+
+def test_what_a_run_writes_is_read_only_after_it_ended(lake, frame, rows):
+    with lake.run("stitch") as run:
+        written = run.replace("identity/person_ids", frame(IDS))
+        before = lake.exists("identity/person_ids")
+
+    assert not before
+    assert rows(written, "profile_id") == [1, 2]
+    assert rows(lake.scan("identity/person_ids"), "profile_id") == [1, 2]
+
+
+def test_a_run_that_fails_writes_nothing_and_is_logged(lake, frame, rows):
+    with lake.run("stitch") as run:
+        run.replace("identity/person_ids", frame(IDS))
+    with pytest.raises(RuntimeError):
+        _break_off(lake, frame)
+
+    assert rows(lake.scan("identity/person_ids"), "profile_id") == [1, 2]
+    assert [row["outcome"] for row in lake.log.rows()] == ["done", "failed"]
+
+
+def test_rows_of_a_run_that_failed_do_not_come_back_with_the_next_append(lake, frame, rows):
+    with lake.run("stitch") as run:
+        run.append("identity/person_ids", frame(IDS))
+    with pytest.raises(RuntimeError):
+        _break_off(lake, frame)
+    with lake.run("stitch") as run:
+        run.append("identity/person_ids", frame({"source_key": ["4@a.B"], "profile_id": [4]}))
+
+    assert rows(lake.scan("identity/person_ids"), "profile_id") == [1, 2, 4]
+
+
+def test_a_run_over_the_same_versions_and_definitions_is_a_repeat(lake, frame):
+    with lake.run("load") as run:
+        run.replace("entities/identities", frame({"source_key": ["1"]}))
+    with lake.run("stitch", definitions="a") as run:
+        first = run.is_repeat("entities/identities")
+    with lake.run("stitch", definitions="a") as run:
+        second = run.is_repeat("entities/identities")
+    with lake.run("stitch", definitions="b") as run:
+        third = run.is_repeat("entities/identities")
+
+    assert (first, second, third) == (False, True, False)
+
+
+def test_a_table_that_no_run_has_written_says_which_verb_does(lake):
+    with pytest.raises(NotYetError, match=r"identity/links(?s:.)*stitch"):
+        lake.scan("identity/links")
+
+
+def test_landed_rows_and_their_cursor_come_in_one_commit(lake, rows):
+    lake.land("landing/crm/leads", pa.table({"id": ["1"]}), counter=1, cursor={"file": "a"})
+    lake.land("landing/crm/leads", pa.table({"id": ["2"], "extra": ["x"]}), counter=2, cursor={"file": "b"})
+
+    assert lake.landed("landing/crm/leads") == (2, {"file": "b"})
+    assert rows(lake.scan("landing/crm/leads"), "id", "extra") == [("1", None), ("2", "x")]
+    assert lake.objects("crm") == ["leads"]
+    assert lake.objects("web") == []
+
+
+def test_two_runs_at_once_are_one_run_and_a_clear_answer(lake, tmp_path):
+    script = (
+        "import sys; from cdp_toolkit.engines import open_engine; from cdp_toolkit.lake import Lake\n"
+        "lake = Lake(sys.argv[1], engine=open_engine())\n"
+        "with lake.run('stitch'):\n    print('open', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path / "lake")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        other.stdout.readline()
+
+        with pytest.raises(LakeBusyError, match="Another run"), lake.run("stitch"):
+            pass
+
+        other.kill()
+        other.wait()
+    with lake.run("stitch") as run:
+        pass
+    assert run.result.outcome == "done"
+
+
+def _break_off(lake, frame):
+    with lake.run("stitch") as run:
+        run.append("identity/person_ids", frame({"source_key": ["3@a.B"], "profile_id": [3]}))
+        raise RuntimeError("power cut")
