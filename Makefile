@@ -1,0 +1,48 @@
+# One stamp says that .venv is as the lock wants it; everything else depends on it.
+STAMP := .venv/.ready
+BIN := .venv/bin
+DEMO ?= demo
+
+.PHONY: help setup demo test check lab bench docs lock clean
+.DEFAULT_GOAL := help
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+setup: $(STAMP) ## prepare .venv, with the `cdp` command in it
+
+$(STAMP): requirements.lock pyproject.toml Makefile tools/setup.sh
+	@bash tools/setup.sh
+	@touch $@
+
+demo: $(STAMP) ## make the demo workspace and run the whole line through the notebooks
+	@test -f $(DEMO)/cdp.yaml || $(BIN)/cdp init $(DEMO) --demo
+	@$(BIN)/cdp --workspace $(DEMO) run
+
+test: $(STAMP) ## run all tests
+	$(BIN)/pytest --numprocesses=auto --dist=worksteal --quiet
+
+check: $(STAMP) ## format, lint, types, import contracts, docstrings, dead code
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	git ls-files 'cdp_toolkit/*.py' | xargs $(BIN)/numpydoc lint
+	$(BIN)/vulture
+
+lab: $(STAMP) ## open JupyterLab on the notebooks
+	$(BIN)/jupyter lab notebooks
+
+bench: $(STAMP) ## measure each stage beside its bare limit, on PERSONS people
+	$(BIN)/python benchmarks/line.py --persons $(or $(PERSONS),100000)
+
+docs: $(STAMP) ## write the pages that are made from the code
+	$(BIN)/typer cdp_toolkit.cli utils docs --name cdp --title Commands --output docs/commands.md
+
+# Keeps what is locked and still fits; delete the file first to take the newest of everything.
+lock: $(STAMP) ## pin the dependencies of pyproject.toml again
+	UV_NO_CONFIG=1 $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
+
+clean: ## remove everything that can be made again
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist $(DEMO)
