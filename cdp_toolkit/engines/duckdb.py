@@ -69,6 +69,13 @@ class DuckdbEngine:
         ]
         return nw.from_native(frame.to_native().aggregate(", ".join([_quoted(by), *values]), _quoted(by)))
 
+    def distinct(self, frame: Frame, *, by: str, column: str) -> Frame:
+        """Return the distinct values of a column as lists; see ``Engine.distinct``."""
+        value = _quoted(column)
+        kept = frame.to_native().filter(f"{value} IS NOT NULL AND {_quoted(by)} IS NOT NULL")
+        listed = kept.aggregate(f"{_quoted(by)}, list(DISTINCT {value} ORDER BY {value}) AS {value}", _quoted(by))
+        return nw.from_native(listed)
+
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together; see ``Engine.connected_components``."""
         pairs = links.to_native().project("a, b").fetchnumpy()

@@ -121,6 +121,25 @@ class Engine(Protocol):
         """
         ...
 
+    def distinct(self, frame: Frame, *, by: str, column: str) -> Frame:
+        """Return the distinct values of a column as lists.
+
+        Parameters
+        ----------
+        frame
+            A frame of this engine.
+        by
+            Column that says what belongs together.
+        column
+            Column whose values are listed.
+
+        Returns
+        -------
+        Frame
+            One row per ``by``: its values, each once, in rising order, without null.
+        """
+        ...
+
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together.
 

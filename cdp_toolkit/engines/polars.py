@@ -66,6 +66,11 @@ class PolarsEngine:
         last = rows.sort(by, *order).group_by(by, maintain_order=True).agg(pl.col(values).last(ignore_nulls=True))
         return nw.from_native(last.lazy())
 
+    def distinct(self, frame: Frame, *, by: str, column: str) -> Frame:
+        """Return the distinct values of a column as lists; see ``Engine.distinct``."""
+        values = frame.to_native().select(by, column).drop_nulls().unique()
+        return nw.from_native(values.group_by(by).agg(pl.col(column).sort()))
+
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together; see ``Engine.connected_components``."""
         pairs = links.to_native().select("a", "b").collect()

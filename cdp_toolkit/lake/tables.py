@@ -55,19 +55,22 @@ _TABLES = (
           {"entity": "text", "source_key": "text", "record_key": "integer", "namespace": "text", "value": "text",
            "value_key": "integer", "seen_at": "timestamp"}),
     Table("identity/links", "a record and the first record with the same identity", "stitch",
-          ("source_key", "namespace", "value"),
-          {"entity": "text", "source_key": "text", "hub": "text", "namespace": "text", "value": "text"}),
+          ("entity", "source_key", "namespace", "value"),
+          {"entity": "text", "source_key": "text", "record_key": "integer", "hub_key": "integer", "namespace": "text",
+           "value": "text"}),
     Table("identity/refused_links", "an identity that links nobody, with the reason", "stitch",
-          ("source_key", "namespace", "value"),
+          ("entity", "source_key", "namespace", "value"),
           {"entity": "text", "source_key": "text", "namespace": "text", "value": "text", "reason": "text"}),
     *(
         Table(f"identity/{entity}_ids", f"a record of {entity} and the profile it belongs to", "stitch",
-              ("source_key",), {"source_key": "text", "profile_id": "integer"})
+              ("source_key",),
+              {"source_key": "text", "record_key": "integer", "profile_id": "integer", "is_deleted": "boolean",
+               "since": "timestamp"})
         for entity in ("person", "account", "opportunity", "campaign", "marketing_list")
     ),
     Table("identity/identities", "an identity and the profile it belongs to", "stitch",
           ("entity", "namespace", "value"),
-          {"entity": "text", "namespace": "text", "value": "text", "profile_id": "integer"}),
+          {"entity": "text", "namespace": "text", "value": "text", "value_key": "integer", "profile_id": "integer"}),
     Table("profiles/person_account", "a person and an account they work for", "stitch", ("profile_id", "account_id"),
           {"profile_id": "integer", "account_id": "integer"}),
     Table("profiles/account_account", "an account and an account related to it", "stitch", ("account_id", "related_id"),

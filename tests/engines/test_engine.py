@@ -38,6 +38,12 @@ def test_the_latest_value_of_each_column_that_is_not_null_wins(engine, frame, ro
     assert rows(latest, "id", "name", "city") == [(1, "old", "x"), (2, None, None)]
 
 
+def test_distinct_values_are_listed_once_in_order_and_without_null(engine, frame, rows):
+    records = frame({"id": [1, 1, 1, 2, 1], "email": ["b@x", "a@x", "b@x", None, None]})
+
+    assert rows(engine.distinct(records, by="id", column="email"), "id", "email") == [(1, ["a@x", "b@x"])]
+
+
 def test_text_that_does_not_parse_is_null_and_never_raises(engine, frame, rows):
     columns = {
         "integer": ["12", "12.0", "12.5", "x", None],

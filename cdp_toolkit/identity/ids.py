@@ -1,0 +1,87 @@
+"""Components of records → profile ids that survive the next run.
+
+A new profile takes the key of its first record, its anchor, as its id. From then on the id belongs to the component that
+holds the anchor; where components merge, the older id wins.
+"""
+
+import datetime as dt
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Engine, Frame
+
+
+def number_profiles(
+    records: Frame, links: Frame, previous: Frame | None, engine: Engine, *, as_of: dt.datetime
+) -> Frame:
+    """Give each record the id of its profile.
+
+    Parameters
+    ----------
+    records
+        One row per record: ``source_key``, ``record_key``, ``is_deleted``.
+    links
+        One row per link: ``record_key``, ``hub_key``.
+    previous
+        What this function returned last time; None the first time.
+    engine
+        Finds the components.
+    as_of
+        Time of this run, in UTC.
+
+    Returns
+    -------
+    Frame
+        One row per record: ``source_key``, ``record_key``, ``profile_id``, ``is_deleted``, ``since`` (when the id was
+        first given). Records whose whole component is deleted are left out.
+    """
+    found = engine.connected_components(links.select(a="record_key", b="hub_key"))
+    members = records.join(found, left_on="record_key", right_on="node", how="left").with_columns(
+        component=nw.coalesce("component", "record_key")
+    )
+    members = members.filter((~nw.col("is_deleted")).max().over("component"))
+    fresh = {"profile_id": nw.col("component"), "since": nw.lit(as_of).cast(nw.Datetime("us", "UTC"))}
+    if previous is not None:
+        claimed = members.join(_claims(members, previous), on="component", how="left")
+        fresh = {
+            "profile_id": nw.coalesce("claimed_id", "component"),
+            "since": nw.coalesce(nw.col("claimed_since"), fresh["since"]),
+        }
+        members = claimed
+    return members.with_columns(**fresh).select("source_key", "record_key", "profile_id", "is_deleted", "since")
+
+
+def _claims(members: Frame, previous: Frame) -> Frame:
+    """Return which component goes on with which id: at most one an id and one a component."""
+    known = previous.select("source_key", "profile_id", "since")
+    past = members.join(known, on="source_key", how="inner")
+    is_anchor = nw.col("record_key") == nw.col("profile_id")
+    # keys are not negative, so the anchor sorts before all other records of the profile
+    past = past.with_columns(rank=nw.when(is_anchor).then(nw.lit(-1)).otherwise(nw.col("record_key")))
+    holders = past.filter(nw.col("rank") == nw.col("rank").min().over("profile_id"))
+    oldest = holders.filter(nw.col("since") == nw.col("since").min().over("component"))
+    winners = oldest.filter(nw.col("profile_id") == nw.col("profile_id").min().over("component"))
+    return winners.select("component", claimed_id="profile_id", claimed_since="since").unique("component")
+
+
+def map_identities(identities: Frame, ids: Frame) -> Frame:
+    """Say which profile an identity means.
+
+    Parameters
+    ----------
+    identities
+        One row per record and identity, of one entity.
+    ids
+        One row per record: ``source_key``, ``profile_id``.
+
+    Returns
+    -------
+    Frame
+        One row per identity: ``entity``, ``namespace``, ``value``, ``value_key``, ``profile_id``. An identity that
+        belongs to several profiles, such as a shared mailbox, means none and is left out.
+    """
+    owners = identities.join(ids.select("source_key", "profile_id"), on="source_key", how="inner")
+    pairs = owners.select("entity", "namespace", "value", "value_key", "profile_id").unique(
+        ["namespace", "value_key", "profile_id"]
+    )
+    return pairs.filter(nw.len().over("namespace", "value_key") == 1)

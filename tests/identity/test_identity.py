@@ -1,0 +1,126 @@
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
+from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.identity.ids import map_identities, number_profiles
+from cdp_toolkit.identity.links import link_records
+
+MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
+JUNE = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def identities(frame):
+    def build(*carried):
+        values = sorted({(namespace, value) for _, namespace, value in carried})
+        return frame(
+            {
+                "entity": ["person"] * len(carried),
+                "source_key": [f"{record}@x" for record, _, _ in carried],
+                "record_key": [record for record, _, _ in carried],
+                "namespace": [namespace for _, namespace, _ in carried],
+                "value": [value for _, _, value in carried],
+                "value_key": [values.index((namespace, value)) for _, namespace, value in carried],
+            }
+        )
+
+    return build
+
+
+@pytest.fixture
+def numbered(engine, frame, rows):
+    def number(records, links, previous=None, as_of=MAY):
+        found = number_profiles(
+            frame(
+                {
+                    "source_key": [f"{record}@x" for record in records],
+                    "record_key": list(records),
+                    "is_deleted": [records[record] for record in records],
+                }
+            ),
+            frame(
+                {"record_key": [a for a, _ in links], "hub_key": [b for _, b in links]},
+                {"record_key": pa.int64(), "hub_key": pa.int64()},
+            ),
+            previous,
+            engine,
+            as_of=as_of,
+        )
+        return engine.load(engine.collect(found))
+
+    return number
+
+
+def test_records_with_the_same_identity_are_linked_as_a_star_around_the_first(identities, rows):
+    links = link_records(identities((3, "email", "a@x"), (1, "email", "a@x"), (2, "email", "a@x")), IdentityRules())
+
+    assert rows(links.kept, "record_key", "hub_key") == [(2, 1), (3, 1)]
+    assert rows(links.refused, "source_key") == []
+
+
+def test_a_shared_mailbox_links_nobody_and_is_kept_with_its_reason(identities, rows):
+    links = link_records(
+        identities(*((record, "email", "jo@x") for record in range(3))), IdentityRules(max_records=2)
+    )
+
+    assert rows(links.kept, "source_key") == []
+    assert rows(links.refused, "source_key", "reason") == [(f"{i}@x", "on more than 2 records") for i in range(3)]
+
+
+def test_the_mailbox_of_a_function_links_nobody(identities, rows):
+    links = link_records(identities((1, "email", "info@acme.example"), (2, "email", "info@acme.example")), IdentityRules())
+
+    assert rows(links.kept, "source_key") == []
+    assert rows(links.refused, "value") == ["info@acme.example"] * 2
+
+
+def test_a_record_key_links_however_many_records_point_at_it(identities, rows):
+    links = link_records(identities(*((record, "person_key", "1@x") for record in range(4))), IdentityRules(max_records=2))
+
+    assert len(rows(links.kept, "source_key")) == 3
+
+
+def test_a_profile_takes_the_key_of_its_first_record_as_its_id(numbered, rows):
+    ids = numbered({1: False, 2: False, 7: False}, [(2, 1)])
+
+    assert rows(ids, "record_key", "profile_id") == [(1, 1), (2, 1), (7, 7)]
+
+
+def test_an_id_survives_a_record_that_sorts_before_it(numbered, rows):
+    before = numbered({5: False}, [])
+
+    after = numbered({5: False, 1: False}, [(5, 1)], before, JUNE)
+
+    assert rows(after, "record_key", "profile_id") == [(1, 5), (5, 5)]
+
+
+def test_the_older_id_wins_a_merge(numbered, rows):
+    first = numbered({5: False}, [])
+    second = numbered({5: False, 1: False}, [], first, JUNE)
+
+    merged = numbered({5: False, 1: False}, [(5, 1)], second, JUNE)
+
+    assert rows(merged, "record_key", "profile_id") == [(1, 5), (5, 5)]
+
+
+def test_the_part_with_the_anchor_keeps_the_id_of_a_split(numbered, rows):
+    whole = numbered({1: False, 2: False, 3: False}, [(2, 1), (3, 1)])
+
+    split = numbered({1: False, 2: False, 3: False}, [(3, 2)], whole, JUNE)
+
+    assert rows(split, "record_key", "profile_id") == [(1, 1), (2, 2), (3, 2)]
+
+
+def test_records_whose_whole_profile_is_deleted_leave(numbered, rows):
+    ids = numbered({1: True, 2: True, 3: False}, [(3, 2)])
+
+    assert rows(ids, "record_key", "profile_id", "is_deleted") == [(2, 2, True), (3, 2, False)]
+
+
+def test_an_identity_of_two_profiles_means_neither(identities, frame, rows):
+    carried = identities((1, "email", "info@x"), (2, "email", "info@x"), (1, "email", "a@x"))
+    ids = frame({"source_key": ["1@x", "2@x"], "profile_id": [1, 2]})
+
+    assert rows(map_identities(carried, ids), "value", "profile_id") == [("a@x", 1)]
