@@ -1,0 +1,79 @@
+"""Why records are one: the records of a profile, the links between them, and the links that were refused."""
+
+from dataclasses import dataclass, field
+from html import escape
+from typing import Any
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Engine, Frame
+
+
+@dataclass(frozen=True)
+class IdentityExplanation:
+    """The records of one profile and what ties them together.
+
+    Parameters
+    ----------
+    profile_id
+        The profile.
+    records
+        Source keys, deleted ones marked.
+    links
+        ``source_key``, ``hub`` (the record it was linked to), ``namespace``, ``value``.
+    refused
+        ``source_key``, ``namespace``, ``value``, ``reason``.
+    """
+
+    profile_id: int
+    records: list[str]
+    links: list[dict[str, Any]] = field(default_factory=list)
+    refused: list[dict[str, Any]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        """Return one line per record, link and refused link."""
+        lines = [f"Profile {self.profile_id} is {len(self.records)} records:"]
+        lines += [f"  {record}" for record in self.records]
+        lines += [
+            f"  {link['source_key']} = {link['hub']}: same {link['namespace']} {link['value']}" for link in self.links
+        ]
+        lines += [f"  {link['source_key']}: {link['value']} links nobody, {link['reason']}" for link in self.refused]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+def explain(profile_id: int, ids: Frame, links: Frame, refused: Frame, engine: Engine) -> IdentityExplanation:
+    """Say why the records of a profile are one.
+
+    Parameters
+    ----------
+    profile_id
+        The profile.
+    ids
+        One row per record: ``source_key``, ``record_key``, ``profile_id``, ``is_deleted``.
+    links, refused
+        Links between records of the same entity, and those refused.
+    engine
+        Reads the rows.
+
+    Returns
+    -------
+    IdentityExplanation
+        Records, links and refused links of this profile alone.
+    """
+    own = ids.filter(nw.col("profile_id") == profile_id)
+    records = sorted(engine.collect(own).to_pylist(), key=lambda record: record["source_key"])
+    names = {record["record_key"]: record["source_key"] for record in records}
+    keys = own.select("source_key")
+    linked = engine.collect(links.join(keys, on="source_key", how="inner")).to_pylist()
+    kept_out = engine.collect(refused.join(keys, on="source_key", how="inner")).to_pylist()
+    return IdentityExplanation(
+        profile_id,
+        [record["source_key"] + (" (deleted)" if record["is_deleted"] else "") for record in records],
+        [link | {"hub": names.get(link["hub_key"], "a record that is gone")} for link in linked],
+        kept_out,
+    )

@@ -1,0 +1,5 @@
+"""One row a person, account or opportunity, and everything that belongs to it re-keyed to profile ids."""
+
+from cdp_toolkit.profiles.definition import MergePolicy
+
+__all__ = ["MergePolicy"]

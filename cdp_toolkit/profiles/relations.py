@@ -1,0 +1,208 @@
+"""Relation rows, events and references, re-keyed from source keys to profile ids."""
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.model import Entity
+
+# Reference column of a profile table by the key column that it comes from.
+REFERENCES = {
+    "account_key": "account_id",
+    "opportunity_key": "opportunity_id",
+    "campaign_key": "campaign_id",
+    "list_key": "list_id",
+    "parent_key": "parent_id",
+}
+
+# A group of related accounts larger than this is a conglomerate, not a relation: all pairs of it would drown the rest.
+_MAX_GROUP = 50
+
+
+class Keys:
+    """Finds the profile that a source key, an e-mail address or an ECID means.
+
+    Parameters
+    ----------
+    identities
+        One row per identity: ``entity``, ``namespace``, ``value_key``, ``profile_id``.
+    engine
+        Hashes the values: a join on 64-bit keys touches no text.
+    """
+
+    def __init__(self, identities: Frame, engine: Engine) -> None:
+        self._identities = identities
+        self._engine = engine
+
+    def resolve(self, frame: Frame, column: str, entity: str, *, into: str, namespace: str = "") -> Frame:
+        """Add the profile id that a column means.
+
+        Parameters
+        ----------
+        frame
+            Any rows with ``column``.
+        column
+            Text column with source keys or other identities.
+        entity
+            Entity that they identify.
+        into
+            Name of the new column; null where nobody is known by that identity.
+        namespace
+            Namespace of the identities; the entity's source keys by default.
+
+        Returns
+        -------
+        Frame
+            The same rows with the new column.
+        """
+        namespace = namespace or f"{entity}_key"
+        known = self._identities.filter((nw.col("entity") == entity) & (nw.col("namespace") == namespace))
+        spelt = frame.with_columns(_text=nw.concat_str([nw.lit(f"{namespace}:"), nw.col(column)]))
+        hashed = self._engine.key64(spelt, {"_key": "_text"}).drop("_text")
+        found = known.select("value_key", **{into: "profile_id"})
+        return hashed.join(found, left_on="_key", right_on="value_key", how="left").drop("_key")
+
+
+def add_references(profiles: Frame, entity: Entity, keys: Keys) -> Frame:
+    """Add the ids of what a profile refers to.
+
+    Parameters
+    ----------
+    profiles
+        Rows with the entity's columns.
+    entity
+        The entity.
+    keys
+        Finds the ids.
+
+    Returns
+    -------
+    Frame
+        With ``account_id``, ``opportunity_id``, ``campaign_id``, ``list_id`` or ``parent_id``, as the entity has keys.
+    """
+    for column, reference in REFERENCES.items():
+        field = entity.fields.get(column)
+        if field is not None and field.to is not None:
+            profiles = keys.resolve(profiles, column, field.to, into=reference)
+    return profiles
+
+
+def rekey_rows(records: Frame, entity: Entity, keys: Keys) -> Frame:
+    """Return the relation rows of known people.
+
+    Parameters
+    ----------
+    records
+        One row per record of the entity, as in ``entities/<entity>``.
+    entity
+        An entity that ties a person to something.
+    keys
+        Finds the ids.
+
+    Returns
+    -------
+    Frame
+        ``profile_id`` of the person, ``source_key``, the entity's columns and the ids of what they refer to.
+    """
+    live = records if entity.keeps_deleted else records.filter(~nw.col("is_deleted"))
+    owned = keys.resolve(live, "person_key", "person", into="profile_id").filter(~nw.col("profile_id").is_null())
+    return _in_order(add_references(owned, entity, keys), entity)
+
+
+def rekey_events(records: Frame, entity: Entity, keys: Keys) -> Frame:
+    """Return the events with the person who each belongs to.
+
+    Parameters
+    ----------
+    records
+        One row per event, as in ``entities/event``.
+    entity
+        The event entity.
+    keys
+        Finds the ids.
+
+    Returns
+    -------
+    Frame
+        As ``rekey_rows``; ``profile_id`` is found by record, else e-mail address, else ECID, and null where nobody is.
+    """
+    rows = records.filter(~nw.col("is_deleted"))
+    rows = keys.resolve(rows, "person_key", "person", into="by_record")
+    rows = keys.resolve(rows, "email", "person", into="by_email", namespace="email")
+    rows = keys.resolve(rows, "ecid", "person", into="by_ecid", namespace="ecid")
+    owned = rows.with_columns(profile_id=nw.coalesce("by_record", "by_email", "by_ecid"))
+    return _in_order(add_references(owned, entity, keys), entity)
+
+
+def person_accounts(people: Frame, ids: Frame, ties: Frame, keys: Keys) -> Frame:
+    """Say which accounts a person works for.
+
+    Parameters
+    ----------
+    people
+        One row per person record, as in ``entities/person``.
+    ids
+        One row per person record: ``source_key``, ``profile_id``, ``is_deleted``.
+    ties
+        One row per account person relation, re-keyed.
+    keys
+        Finds the ids.
+
+    Returns
+    -------
+    Frame
+        ``profile_id``, ``account_id``: the account that each record names, and those of ties that are not inactive.
+    """
+    live = ids.filter(~nw.col("is_deleted")).select("source_key", "profile_id")
+    direct = keys.resolve(people.join(live, on="source_key", how="inner"), "account_key", "account", into="account_id")
+    active = ties.filter(nw.col("is_active").fill_null(value=True))
+    pairs = [rows.select("profile_id", "account_id").drop_nulls() for rows in (direct, active)]
+    return nw.concat(pairs).unique(["profile_id", "account_id"])
+
+
+def related_accounts(accounts: Frame, records: Frame, ids: Frame, keys: Keys) -> Frame:
+    """Say which accounts are related.
+
+    Parameters
+    ----------
+    accounts
+        One row per account, with ``parent_id``.
+    records
+        One row per account record, as in ``entities/account``.
+    ids
+        One row per account record: ``source_key``, ``profile_id``.
+    keys
+        Finds the ids.
+
+    Returns
+    -------
+    Frame
+        ``account_id``, ``related_id``, both ways: related by the source, parent and child, children of one parent, and
+        accounts with one internet domain; never an account with itself.
+    """
+    owned = records.join(ids.select("source_key", "profile_id"), on="source_key", how="inner")
+    stated = owned.select("profile_id", "related_keys").explode("related_keys")
+    stated = keys.resolve(stated, "related_keys", "account", into="related_id")
+    family = accounts.select("profile_id", related_id="parent_id")
+    one_way = nw.concat(
+        [
+            stated.select(account_id="profile_id", related_id="related_id"),
+            family.select(account_id="profile_id", related_id="related_id"),
+            _share(accounts, "parent_id"),
+            _share(accounts, "domain"),
+        ]
+    ).drop_nulls()
+    both = nw.concat([one_way, one_way.select(account_id="related_id", related_id="account_id")])
+    return both.filter(nw.col("account_id") != nw.col("related_id")).unique(["account_id", "related_id"])
+
+
+def _share(accounts: Frame, column: str) -> Frame:
+    groups = accounts.select("profile_id", column).drop_nulls()
+    groups = groups.filter(nw.len().over(column) <= _MAX_GROUP)
+    others = groups.select(column, related_id="profile_id")
+    return groups.join(others, on=column, how="inner").select(account_id="profile_id", related_id="related_id")
+
+
+def _in_order(rows: Frame, entity: Entity) -> Frame:
+    names = rows.collect_schema().names()
+    references = [reference for reference in REFERENCES.values() if reference in names]
+    return rows.select("profile_id", "source_key", *entity.fields, *references)
