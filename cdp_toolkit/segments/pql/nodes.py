@@ -77,7 +77,7 @@ class Moment(Node):
 
 @dataclass(frozen=True)
 class Period(Node):
-    """``this``, ``last`` or ``next`` and a unit of time."""
+    """A unit of time: ``this``, ``last`` or ``next``."""
 
     which: Either["this", "last", "next"]
     unit: Unit

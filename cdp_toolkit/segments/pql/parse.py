@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
-from lark import Lark, Token, Transformer, Tree, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
+from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
 from lark.exceptions import VisitError
 
 from cdp_toolkit.errors import PqlError
@@ -16,12 +16,25 @@ from cdp_toolkit.segments.pql import nodes as n
 # Typical mistakes; the parser finds the one that stumbles in the same state.
 _MISTAKES = {
     "A list is written with [ and ].": ["a in (1, 2)", 'a in ("b", "c")'],
-    "A parenthesis is not closed.": ["(a = 1", "(a = 1 and b = 2", "f(a", "f(a = 1", "f(a = 1 and b = 2", "a.f(b", "a.f(b = 1"],
+    "A parenthesis is not closed.": [
+        "(a = 1",
+        "(a = 1 and b = 2",
+        "f(a",
+        "f(a = 1",
+        "f(a = 1 and b = 2",
+        "a.f(b",
+        "a.f(b = 1",
+    ],
     "A bracket is not closed.": ["a in [1, 2", "a[b = 1"],
     "A value is missing.": ["a =", "a >= and b = 1", "a = 1 and", "a = 1 or", "not", "a in", "a + ", "", "and a = 1"],
     "A word such as `and` or `or` is missing.": ["a = 1 b = 2", "a = 1 (b = 2)", "a.exists(b) c", 'a "b"', "a 1"],
     "A comparison is written twice.": ["a = = 1", "a = 1 = 2", "1 < a < 2", "a > > 1"],
-    "A time is missing after `occurs`.": ["a occurs", "a occurs <= 3", "a occurs <= 3 days", "a occurs <= 3 days before"],
+    "A time is missing after `occurs`.": [
+        "a occurs",
+        "a occurs <= 3",
+        "a occurs <= 3 days",
+        "a occurs <= 3 days before",
+    ],
     "A name is missing after the dot.": ["a. = 1", "a.", "a.b."],
     "An array is missing after `from`.": ["exists X from where X.a = 1", "exists X from"],
     "`between` needs two ends, joined by `and`.": ["a between 1", "a between 1, 2", "a occurs between now"],
@@ -155,7 +168,8 @@ class _Builder(Transformer[Token, Any]):
         return n.In(*found, at=self._at(meta))
 
     def not_contained(self, meta: Any, found: Sequence[Any]) -> n.Node:
-        return n.In(*found, negated=True, at=self._at(meta))
+        left, right = found
+        return n.In(left, right, negated=True, at=self._at(meta))
 
     def like(self, meta: Any, found: Sequence[Any]) -> n.Node:
         return n.Like(*found, at=self._at(meta))

@@ -35,7 +35,7 @@ def _within(node: n.Node, least: int) -> str:
     return text if _tightness(node) >= least else f"({text})"
 
 
-def _tightness(node: n.Node) -> int:
+def _tightness(node: n.Node) -> int:  # noqa: PLR0911 - one case a level
     match node:
         case n.Quantifier() | n.Fold() | n.Let() | n.Lambda():
             return _OPEN

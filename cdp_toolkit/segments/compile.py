@@ -1,0 +1,304 @@
+"""Bound conditions of one entity to one plan.
+
+What conditions need of a row are its leaves: columns, columns behind to-one relations, and aggregates of arrays.
+Each leaf is computed once, under a column of its own, however many conditions use it:
+
+- columns behind a to-one relation by one left join, of the needed columns only;
+- all aggregates over the same array by one pass over its rows: a column a condition, grouped by the owner.
+
+Both go to any depth, since the rows of an array are made in the same way.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import or_
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Frame
+from cdp_toolkit.lake.tables import table
+from cdp_toolkit.model import Model, Relation
+from cdp_toolkit.segments.expressions import Expr, expression
+from cdp_toolkit.segments.pql.bound import Aggregate, Bound, Column, Leaf, Step, leaves, outer, shifted
+from cdp_toolkit.segments.pql.times import Clock
+
+Scan = Callable[[str], Frame]
+_OWNER = "_owner"
+_TARGET = "_target"
+
+Names = dict[Leaf, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where conditions are turned into frames.
+
+    Parameters
+    ----------
+    scan
+        Gives ``profiles/<name>`` for the name of an entity or of a table between two.
+    model
+        Entities and relations.
+    clock
+        Where days begin.
+    """
+
+    scan: Scan
+    model: Model
+    clock: Clock
+
+    def flags(self, entity: str, conditions: Mapping[str, Bound], *, profile_id: int | None = None) -> Frame:
+        """Return the truth of conditions for each row.
+
+        Parameters
+        ----------
+        entity
+            Whose rows.
+        conditions
+            Conditions, or any values, by the name of their column; equal ones are computed once.
+        profile_id
+            The one row to look at; all by default.
+
+        Returns
+        -------
+        Frame
+            One row per profile: ``profile_id`` and a column a condition; null where it is unknown.
+        """
+        frame = self.scan(entity)
+        frame = frame if profile_id is None else frame.filter(nw.col("profile_id") == profile_id)
+        rows, names = self.rows(entity, _leaves(conditions.values()), frame=frame)
+        distinct = {each: f"_condition_{index}" for index, each in enumerate(dict.fromkeys(conditions.values()))}
+        computed = {column: expression(each, names, self.clock) for each, column in distinct.items()}
+        rows = rows.select("profile_id", **computed)
+        return rows.select("profile_id", **{name: nw.col(distinct[each]) for name, each in conditions.items()})
+
+    def rows(
+        self,
+        entity: str,
+        needed: Sequence[Leaf],
+        *,
+        keys: Sequence[str] = ("profile_id",),
+        frame: Frame | None = None,
+    ) -> tuple[Frame, Names]:
+        """Return the rows of an entity with what conditions need of them.
+
+        Parameters
+        ----------
+        entity
+            Whose rows.
+        needed
+            Leaves of the conditions, all of the row in hand.
+        keys
+            Columns to keep besides.
+        frame
+            The rows; all of the entity by default.
+
+        Returns
+        -------
+        Frame
+            The keys, and a column a leaf.
+        dict
+            Name of the column of each leaf.
+        """
+        grounded = {leaf: _grounded(leaf) for leaf in _with_outer(needed)}
+        names = {leaf: f"_{index}" for index, leaf in enumerate(dict.fromkeys(grounded.values()))}
+        behind = [leaf for leaf in names if leaf.hops]
+        arrays = [leaf for leaf in names if isinstance(leaf, Aggregate) and not leaf.hops]
+        hops = [self.model.entity(entity).relations[name] for name in dict.fromkeys(leaf.hops[0] for leaf in behind)]
+        row_id = _row_id(entity)
+        kept = dict.fromkeys([*keys, *([row_id] if arrays else []), *(hop.near for hop in hops)])
+        own = {names[leaf]: nw.col(leaf.name) for leaf in names if isinstance(leaf, Column) and not leaf.hops}
+        frame = (self.scan(entity) if frame is None else frame).select(*kept, **own)
+        for hop in hops:
+            frame = self._join_one(frame, hop, [leaf for leaf in behind if leaf.hops[0] == hop.name], names)
+        known = {leaf: names[found] for leaf, found in grounded.items()}
+        for group in _groups(arrays):
+            frame = self._join_many(frame, entity, group, known | names)
+        return frame.select(*keys, *names.values()), known
+
+    def _join_one(self, frame: Frame, relation: Relation, found: Sequence[Leaf], names: Names) -> Frame:
+        nearer = {leaf: replace(leaf, hops=leaf.hops[1:]) for leaf in found}
+        target, theirs = self.rows(relation.to, list(nearer.values()))
+        columns = {names[leaf]: nw.col(theirs[near]) for leaf, near in nearer.items()}
+        target = target.select(nw.col("profile_id").alias(_TARGET), **columns)
+        return frame.join(target, left_on=relation.near, right_on=_TARGET, how="left")
+
+    def _join_many(self, frame: Frame, entity: str, group: Sequence[Aggregate], names: Names) -> Frame:
+        around = dict.fromkeys(leaf for each in group for leaf in outer(each))
+        row_id = _row_id(entity)
+        columns = dict.fromkeys(names[leaf] for leaf in around)
+        # Marked, since the rows of the array number their own columns in the same way.
+        owners = frame.select(nw.col(row_id).alias(_OWNER), *(nw.col(name).alias(f"_outer{name}") for name in columns))
+        rows, inside = self.array(entity, group[0].steps, _leaves_of_rows(group))
+        if around:
+            rows = rows.join(owners, on=_OWNER, how="inner")
+            inside |= {shifted(leaf, 1): f"_outer{names[leaf]}" for leaf in around}
+        results = [names[each] for each in group]
+        reduced = _reduced(rows, dict(zip(results, group, strict=True)), inside, self.clock)
+        return frame.join(reduced, left_on=row_id, right_on=_OWNER, how="left")
+
+    def array(
+        self, entity: str, steps: Sequence[Step], needed: Sequence[Leaf], *, keys: Sequence[str] = ()
+    ) -> tuple[Frame, Names]:
+        """Return the rows that relations lead to.
+
+        Parameters
+        ----------
+        entity
+            Where they start.
+        steps
+            The relations; the condition of the last one is not applied.
+        needed
+            What is needed of each row.
+        keys
+            Columns of the rows to keep besides.
+
+        Returns
+        -------
+        Frame
+            One row per owner and row behind it: ``_owner``, the keys, and a column a leaf.
+        dict
+            Name of the column of each leaf.
+        """
+        first, *rest = steps
+        relation = self.model.entity(entity).relations[first.relation]
+        if not rest:
+            return self._behind(entity, relation, needed, keys)
+        row_id = _row_id(relation.to)
+        owned = [] if first.condition is None else list(leaves(first.condition))
+        near, names = self._behind(entity, relation, owned, [row_id])
+        if first.condition is not None:
+            near = near.filter(expression(first.condition, names, self.clock))
+        far, names = self.array(relation.to, rest, needed, keys=keys)
+        near = near.select(nw.col(_OWNER).alias("_near"), nw.col(row_id).alias("_id"))
+        joined = near.join(far, left_on="_id", right_on=_OWNER, how="inner")
+        return joined.select(nw.col("_near").alias(_OWNER), *keys, *dict.fromkeys(names.values())), names
+
+    def _behind(
+        self, entity: str, relation: Relation, needed: Sequence[Leaf], keys: Sequence[str]
+    ) -> tuple[Frame, Names]:
+        if relation.many and relation.through is None:
+            rows, names = self.rows(relation.to, needed, keys=list(dict.fromkeys([relation.far, *keys])))
+            owner = nw.col(relation.far)
+        else:
+            rows, names = self.rows(relation.to, needed, keys=list(dict.fromkeys(["profile_id", *keys])))
+            pairs = self._pairs(entity, relation)
+            rows = rows.with_columns(nw.col("profile_id").alias("_id")).join(
+                pairs, left_on="_id", right_on=_TARGET, how="inner"
+            )
+            owner = nw.col("_near")
+        rows = rows.select(owner.alias(_OWNER), *keys, *dict.fromkeys(names.values()))
+        return rows.filter(~nw.col(_OWNER).is_null()), names
+
+    def _pairs(self, entity: str, relation: Relation) -> Frame:
+        near, far, name = (
+            (_row_id(entity), relation.near, entity)
+            if relation.through is None
+            else (relation.near, relation.far, relation.through)
+        )
+        return self.scan(name).select(nw.col(near).alias("_near"), nw.col(far).alias(_TARGET))
+
+
+def _row_id(entity: str) -> str:
+    (key,) = table(f"profiles/{entity}").key
+    return key
+
+
+def _leaves(conditions: Iterable[Bound]) -> list[Leaf]:
+    return list(dict.fromkeys(leaf for each in conditions for leaf in leaves(each)))
+
+
+def _with_outer(needed: Sequence[Leaf]) -> Iterator[Leaf]:
+    for leaf in needed:
+        if isinstance(leaf, Aggregate):
+            yield from outer(leaf)
+        yield leaf
+
+
+def _grounded(leaf: Leaf) -> Leaf:
+    """Return an aggregate that reads its variable's row as one that starts at that row."""
+    if isinstance(leaf, Aggregate) and leaf.hops and any(True for _ in outer(leaf)):
+        return replace(leaf, hops=(), steps=(*(Step(hop) for hop in leaf.hops), *leaf.steps))
+    return leaf
+
+
+def _groups(arrays: Sequence[Aggregate]) -> list[list[Aggregate]]:
+    """Return aggregates over the same rows together; those that read no other aggregate come first."""
+    groups: dict[object, list[Aggregate]] = {}
+    for each in sorted(arrays, key=lambda each: any(True for _ in outer(each))):
+        reads_owner = any(True for _ in outer(each))
+        groups.setdefault((each.steps[:-1], each.steps[-1].relation, reads_owner), []).append(each)
+    return list(groups.values())
+
+
+def _asked(each: Aggregate) -> Iterator[Bound]:
+    """Return what is asked of a row of the array itself, not of the rows on the way to it."""
+    yield from (each for each in (each.steps[-1].condition, each.value) if each is not None)
+
+
+def _leaves_of_rows(group: Sequence[Aggregate]) -> list[Leaf]:
+    found = _leaves(condition for each in group for condition in _asked(each))
+    return [leaf for leaf in found if leaf.up == 0]
+
+
+def _reduced(rows: Frame, group: Mapping[str, Aggregate], names: Names, clock: Clock) -> Frame:
+    """Return one row per owner: a column an aggregate."""
+    conditions = dict.fromkeys(each.steps[-1].condition for each in group.values())
+    flags = {condition: f"_flag{index}" for index, condition in enumerate(conditions)}
+    rows = rows.with_columns(
+        **{
+            column: nw.lit(True) if condition is None else expression(condition, names, clock).fill_null(False)
+            for condition, column in flags.items()
+        }
+    )
+    if None not in flags:
+        rows = rows.filter(reduce(or_, map(nw.col, flags.values())))
+    flag = {name: nw.col(flags[each.steps[-1].condition]) for name, each in group.items()}
+    rows = rows.select(_OWNER, **{name: _of_row(each, flag[name], names, clock) for name, each in group.items()})
+    grouped = rows.group_by(_OWNER).agg(
+        *(_OF_ROWS[each.function](nw.col(name)).alias(name) for name, each in group.items()),
+        *(
+            nw.col(name).is_null().any().alias(f"{name}_null")
+            for name, each in group.items()
+            if each.function == "distinct"
+        ),
+    )
+    return grouped.select(_OWNER, *(_result(each, name) for name, each in group.items()))
+
+
+def _of_row(each: Aggregate, flag: Expr, names: Names, clock: Clock) -> Expr:
+    """Return what one row gives to an aggregate."""
+    if each.value is None:
+        return flag if each.function == "exists" else flag.cast(nw.Int64)
+    value = expression(each.value, names, clock)
+    if each.function == "forall":
+        return flag & ~value.fill_null(False)  # a row that breaks the rule
+    if each.function == "count":
+        return (flag & ~value.is_null()).cast(nw.Int64)
+    value = value.cast(nw.Float64) if each.function in {"sum", "average"} else value
+    return nw.when(flag).then(value)
+
+
+_OF_ROWS: dict[str, Callable[[Expr], Expr]] = {
+    "exists": lambda flag: flag.any(),
+    "forall": lambda broken: broken.any(),
+    "count": lambda one: one.sum(),
+    "distinct": lambda value: value.n_unique(),
+    "sum": lambda value: value.sum(),
+    "average": lambda value: value.mean(),
+    "min": lambda value: value.min(),
+    "max": lambda value: value.max(),
+}
+
+
+def _result(each: Aggregate, name: str) -> Expr:
+    column = nw.col(name)
+    match each.function:
+        case "forall":
+            column = ~column
+        case "count":
+            column = column.cast(nw.Int64)  # DuckDB sums whole numbers to wider ones
+        case "distinct":
+            column = column.cast(nw.Int64) - nw.col(f"{name}_null").cast(nw.Int64)  # null is no value
+    return column.alias(name)

@@ -1,0 +1,161 @@
+"""All segments together: who is in which."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Frame
+from cdp_toolkit.errors import CdpError, DataError
+from cdp_toolkit.model import Model
+from cdp_toolkit.segments.bindings import Bindings, Facts, facts
+from cdp_toolkit.segments.compile import Plan, Scan
+from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.segments.expressions import needs_local_time
+from cdp_toolkit.segments.pql.bound import Bound
+from cdp_toolkit.segments.pql.times import Clock
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Who is in which segment, and what could not be evaluated.
+
+    Parameters
+    ----------
+    members
+        One row per segment and member: ``segment``, ``entity``, ``profile_id``; None where no segment was evaluated.
+    evaluated
+        Names of the segments that ``members`` is complete for.
+    failed
+        The error of each segment that could not be evaluated.
+    methods
+        For each evaluated segment ``streaming`` or ``batch``, and why.
+    """
+
+    members: Frame | None
+    evaluated: tuple[str, ...] = ()
+    failed: Mapping[str, CdpError] = field(default_factory=dict)
+    methods: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def evaluate(
+    segments: Sequence[Segment],
+    scan: Scan,
+    model: Model,
+    *,
+    as_of: datetime,
+    timezone: str = "UTC",
+    only: Iterable[str] | None = None,
+) -> Evaluation:
+    """Find the members of segments, all in one plan an entity.
+
+    Parameters
+    ----------
+    segments
+        All segments of the workspace; the active ones are evaluated, all of them may be named by ``inSegment``.
+    scan
+        Gives ``profiles/<name>`` for the name of an entity or of a table between two, such as ``person_account``.
+    model
+        Entities, fields and relations.
+    as_of
+        The moment that ``now`` means.
+    timezone
+        Where days begin.
+    only
+        Names of the segments to evaluate; all active ones by default.
+
+    Returns
+    -------
+    Evaluation
+        Members as one lazy frame. A segment that is wrong, or that reads a table or column which is not there, is
+        in ``failed`` and stops no other.
+    """
+    clock = Clock(as_of, timezone)
+    bindings = Bindings(segments, model, clock)
+    tables = Tables(scan)
+    chosen = None if only is None else set(only)
+    found: dict[str, dict[str, Bound]] = {}
+    failed: dict[str, CdpError] = {}
+    methods: dict[str, tuple[str, str]] = {}
+    for segment in segments:
+        if segment.status != "active" or (chosen is not None and segment.name not in chosen):
+            continue
+        try:
+            condition = bindings.condition(segment)
+            read = facts(condition, segment.entity, model)
+            tables.check(read, condition, clock)
+        except CdpError as error:
+            failed[segment.name] = error
+            continue
+        found.setdefault(segment.entity, {})[segment.name] = condition
+        methods[segment.name] = read.method
+    plan = Plan(tables, model, clock)
+    members = [_members(plan.flags(entity, each), entity, list(each)) for entity, each in found.items()]
+    return Evaluation(nw.concat(members) if members else None, tuple(methods), failed, methods)
+
+
+def _members(flags: Frame, entity: str, names: Sequence[str]) -> Frame:
+    return nw.concat(
+        [
+            flags.filter(nw.col(name)).select(
+                nw.lit(name).alias("segment"), nw.lit(entity).alias("entity"), "profile_id"
+            )
+            for name in names
+        ]
+    )
+
+
+class Tables:
+    """Profile tables, each scanned once.
+
+    Parameters
+    ----------
+    scan
+        Gives a table for its short name.
+    """
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = scan
+        self._frames: dict[str, Frame] = {}
+        self._columns: dict[str, frozenset[str]] = {}
+
+    def __call__(self, name: str) -> Frame:
+        """Return a table."""
+        if name not in self._frames:
+            self._frames[name] = self._scan(name)
+        return self._frames[name]
+
+    def check(self, read: Facts, condition: Bound, clock: Clock) -> None:
+        """Refuse a condition whose data is not there.
+
+        Parameters
+        ----------
+        read
+            What the condition reads.
+        condition
+            The condition.
+        clock
+            Where days begin.
+
+        Raises
+        ------
+        DataError
+            If a column is missing, or the engine does not know the time zone.
+        NotYetError
+            If a table was never written.
+        """
+        for name in sorted(read.tables):
+            if name not in self._columns:
+                self._columns[name] = frozenset(self(name).collect_schema().names())
+        for name, column in sorted(read.columns):
+            if column not in self._columns[name]:
+                raise DataError(f"The table profiles/{name} has no column {column!r}.", hint="Stitch it again.")
+        if clock.timezone != "UTC" and needs_local_time(condition) and self._is_duckdb():
+            raise DataError(
+                f"DuckDB cannot read years, months and days in {clock.timezone}.",
+                hint="Use the engine polars, or the time zone UTC.",
+            )
+
+    def _is_duckdb(self) -> bool:
+        return any(frame.implementation.is_duckdb() for frame in self._frames.values())

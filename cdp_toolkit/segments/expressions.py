@@ -1,0 +1,158 @@
+"""Bound conditions to expressions over columns: three-valued logic as in SQL, alike on every engine."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import reduce
+from operator import and_, or_
+from typing import Any, cast
+
+import narwhals as nw
+
+from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Column, Constant, InSegment, Leaf
+from cdp_toolkit.segments.pql.times import Clock
+
+Expr = nw.Expr
+# What an array without rows gives; where it is not here, that is null.
+_OF_NOTHING: dict[str, Any] = {"exists": False, "forall": True, "count": 0, "distinct": 0, "sum": 0.0}
+_DTYPES: dict[str, Any] = {"text": nw.String, "number": nw.Float64, "boolean": nw.Boolean, "date": nw.Date}
+
+
+def expression(bound: Bound, names: Mapping[Leaf, str], clock: Clock) -> Expr:  # noqa: PLR0911 - one case a node
+    """Return the expression that computes a bound condition or value.
+
+    Parameters
+    ----------
+    bound
+        What to compute.
+    names
+        Column that holds each leaf of it.
+    clock
+        Where days begin.
+
+    Returns
+    -------
+    nw.Expr
+        Null where the value is unknown.
+    """
+    match bound:
+        case Constant():
+            return _constant(bound)
+        case Column():
+            return nw.col(names[bound])
+        case Aggregate():
+            column, of_nothing = nw.col(names[bound]), _OF_NOTHING.get(bound.function)
+            return column if of_nothing is None else column.fill_null(of_nothing)
+        case InSegment():
+            return expression(bound.condition, names, clock).fill_null(False)
+        case Apply("in", (value, listed)):
+            return expression(value, names, clock).is_in(cast("Any", cast("Constant", listed).value))
+        case Apply("offset", (value, by)):
+            return expression(value, names, clock).dt.offset_by(str(cast("Constant", by).value))
+        case Apply(function, arguments) if function in _ON_TEXT:
+            first, *written = arguments
+            texts = [str(cast("Constant", each).value) for each in written]
+            return _ON_TEXT[function](expression(first, names, clock), *texts)
+        case Apply(function, arguments) if function in _ON_TIME:
+            column = expression(arguments[0], names, clock)
+            is_local = arguments[0].kind == "date" or clock.timezone == "UTC"
+            return _ON_TIME[function](column if is_local else column.dt.convert_time_zone(clock.timezone))
+        case Apply(function, arguments):
+            return _FUNCTIONS[function](*(expression(each, names, clock) for each in arguments))
+        case _:
+            raise NotImplementedError(type(bound).__name__)
+
+
+def _constant(bound: Constant) -> Expr:
+    if isinstance(bound.value, datetime):
+        return nw.lit(bound.value, nw.Datetime("us", "UTC"))
+    if bound.value is None:
+        return nw.lit(None)
+    return nw.lit(bound.value, _DTYPES[bound.kind])
+
+
+def _like(text: Expr, pattern: str) -> Expr:
+    parts = {"%": ".*", "_": "."}
+    return text.str.contains(f"(?s)^{''.join(parts.get(each) or re.escape(each) for each in pattern)}$")
+
+
+def _remainder(left: Expr, right: Expr) -> Expr:
+    # The sign of the left side, as in Java; engines differ in their own.
+    quotient = _divided(left, right)
+    whole = nw.when(quotient < 0).then(quotient.ceil()).otherwise(quotient.floor())
+    return left - whole * right
+
+
+def _divided(left: Expr, right: Expr) -> Expr:
+    return nw.when(right != 0).then(left.cast(nw.Float64) / right)
+
+
+def _all(*conditions: Expr) -> Expr:
+    return reduce(and_, conditions) if conditions else nw.lit(True)
+
+
+def _any(*conditions: Expr) -> Expr:
+    return reduce(or_, conditions) if conditions else nw.lit(False)
+
+
+_FUNCTIONS: dict[str, Callable[..., Expr]] = {
+    "and": _all,
+    "or": _any,
+    "not": lambda condition: ~condition,
+    "is_false": lambda condition: (~condition).fill_null(False),
+    "true_or_unknown": lambda condition: nw.when(condition).then(nw.lit(True)),
+    "is_null": lambda value: value.is_null(),
+    "is_not_null": lambda value: ~value.is_null(),
+    "if": lambda condition, then, otherwise: nw.when(condition).then(then).otherwise(otherwise),
+    "=": lambda left, right: left == right,
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+    "+": lambda left, right: left + right,
+    "-": lambda left, right: left - right,
+    "*": lambda left, right: left * right,
+    "/": _divided,
+    "%": _remainder,
+    "abs": lambda number: number.abs(),
+    "round": lambda number: (number + 0.5).floor(),  # halves up; engines differ in their own
+    "concat": lambda *texts: nw.concat_str(list(texts)),
+    "list_count": lambda texts: texts.list.len(),
+    "list_distinct": lambda texts: texts.list.unique(),
+}
+
+_ON_TEXT: dict[str, Callable[..., Expr]] = {
+    "starts_with": lambda text, start: text.str.starts_with(start),
+    "ends_with": lambda text, end: text.str.ends_with(end),
+    "contains": lambda text, part: text.str.contains(part, literal=True),
+    "like": _like,
+    "matches": lambda text, pattern: text.str.contains(pattern),
+    "replace": lambda text, old, new: text.str.replace_all(old, new, literal=True),
+    "lower": lambda text: text.str.to_lowercase(),
+    "upper": lambda text: text.str.to_uppercase(),
+    "trim": lambda text: text.str.strip_chars(),
+    "length": lambda text: text.str.len_chars(),
+    "list_contains": lambda texts, item: texts.list.contains(item),
+}
+
+_ON_TIME: dict[str, Callable[[Expr], Expr]] = {
+    "year": lambda time: time.dt.year(),
+    "month": lambda time: time.dt.month(),
+    "day_of_month": lambda time: time.dt.day(),
+    "day": lambda time: time.dt.date(),
+}
+
+
+def needs_local_time(bound: Bound) -> bool:
+    """Return whether a condition reads the parts of a time as the clock on the wall shows it."""
+    match bound:
+        case Apply(function, (argument,)) if function in _ON_TIME:
+            return argument.kind == "time"
+        case Apply():
+            return any(needs_local_time(each) for each in bound.arguments)
+        case InSegment():
+            return needs_local_time(bound.condition)
+        case Aggregate():
+            return any(needs_local_time(each) for each in bound.conditions)
+        case _:
+            return False

@@ -1,0 +1,436 @@
+"""Nodes to a bound condition: names found in the model, kinds checked, before any data is read."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import cast
+
+from cdp_toolkit.errors import UnknownNameError
+from cdp_toolkit.model import Model
+from cdp_toolkit.segments.pql import nodes as n
+from cdp_toolkit.segments.pql.arrays import aggregate, items_of, list_contains, on_rows, on_texts, on_values
+from cdp_toolkit.segments.pql.bound import (
+    Aggregate,
+    Apply,
+    Bound,
+    Column,
+    Constant,
+    InSegment,
+    Kind,
+    leaves,
+    outer,
+    shifted,
+    truth,
+)
+from cdp_toolkit.segments.pql.comparisons import (
+    check_pattern,
+    compared,
+    expect,
+    in_list,
+    kind_of,
+    lower,
+    same_kind,
+    written,
+)
+from cdp_toolkit.segments.pql.functions import ANY, FUNCTIONS, NOT_YET, NUMBER, ON_ARRAYS, OTHERS, TIME, Signature
+from cdp_toolkit.segments.pql.occurs import occurs, period
+from cdp_toolkit.segments.pql.scope import Given, Meaning, Row, Rows, Scope, Values, Variable, depth, find, walk
+from cdp_toolkit.segments.pql.times import Clock
+
+SegmentOf = Callable[[str, n.Node], tuple[str, Bound]]
+
+
+def no_segment(name: str, node: n.Node) -> tuple[str, Bound]:
+    """Refuse ``inSegment`` where no segments are known."""
+    raise UnknownNameError("segment", name, (), where=node.at.error("").where)
+
+
+def bind(
+    node: n.Node, model: Model, *, entity: str = "person", clock: Clock, segment_of: SegmentOf = no_segment
+) -> Bound:
+    """Find what the names of a condition mean, and check that it makes sense.
+
+    Parameters
+    ----------
+    node
+        A condition as ``parse`` gives it.
+    model
+        Entities, fields and relations.
+    entity
+        What the condition is about: the first parameter.
+    clock
+        When it is evaluated and where days begin.
+    segment_of
+        Gives the entity and the condition of a segment that ``inSegment`` names.
+
+    Returns
+    -------
+    Bound
+        A condition about a row of ``profiles/<entity>``.
+
+    Raises
+    ------
+    UnknownNameError
+        If a field, relation, function or segment does not exist; with position and nearest names.
+    PqlError
+        If kinds do not fit, or if it cannot be evaluated yet.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> clock = Clock(datetime(2026, 1, 1, tzinfo=UTC))
+    >>> bind(n.Compare(">", n.Name("b2b"), n.Literal(1)), Model.standard(), clock=clock)
+    Traceback (most recent call last):
+    cdp_toolkit.errors.UnknownNameError: There is no field of person 'b2b'.
+    Where: line 1, column 1
+    <BLANKLINE>
+      ^
+    """
+    scope: Scope = (Variable(entity),)
+    if isinstance(node, n.Lambda):
+        scope = (Variable(entity, node.parameters[0]),)
+        node = node.body
+    binder = _Binder(model, clock, segment_of)
+    condition = binder.condition(node, scope)
+    _refuse_far_references(condition)
+    return condition
+
+
+def _refuse_far_references(bound: Bound) -> None:
+    """Let the conditions of an array read the row that the array belongs to, but no row further out."""
+    for leaf in leaves(bound):
+        if not isinstance(leaf, Aggregate):
+            continue
+        for used in outer(leaf):
+            nested = isinstance(used, Aggregate) and any(True for _ in outer(used))
+            if used.up != leaf.up or nested or _reads_owner_on_the_way(leaf):
+                raise used.source.at.error(
+                    "A condition on an array that reads a row further out than the array's own cannot be evaluated yet.",
+                    hint="Move the condition one level out, or split it into a segment of segments.",
+                )
+        for condition in leaf.conditions:
+            _refuse_far_references(condition)
+
+
+def _reads_owner_on_the_way(leaf: Aggregate) -> bool:
+    conditions = (step.condition for step in leaf.steps[:-1] if step.condition is not None)
+    return any(each.up > 0 for condition in conditions for each in leaves(condition))
+
+
+class _Binder:
+    """One method a group of nodes; each takes the scope in which the node stands."""
+
+    def __init__(self, model: Model, clock: Clock, segment_of: SegmentOf) -> None:
+        self._model = model
+        self._clock = clock
+        self._segment_of = segment_of
+
+    def condition(self, node: n.Node, scope: Scope) -> Bound:
+        meaning = self.meaning(node, scope)
+        if isinstance(meaning, Rows) and isinstance(node, n.Quantifier):  # a selection that selects something
+            meaning = aggregate("exists", meaning, node)
+        return expect(self._plain(meaning, node), ("boolean",), node)
+
+    def value(self, node: n.Node, scope: Scope, kinds: tuple[Kind, ...] = ANY) -> Bound:
+        return expect(self._plain(self.meaning(node, scope), node), kinds, node)
+
+    def _plain(self, meaning: Meaning, node: n.Node) -> Bound:
+        if isinstance(meaning, Bound):
+            return meaning
+        if isinstance(meaning, Row):
+            raise node.at.error(f"{node} is a whole row.", hint="Name one of its fields, or use `.isNotNull()`.")
+        raise node.at.error(
+            f"{node} is an array, not one value.", hint="Use `.exists(…)`, `.count()` or another function of arrays."
+        )
+
+    def meaning(self, node: n.Node, scope: Scope) -> Meaning:  # noqa: C901, PLR0911, PLR0912 - one case a node
+        match node:
+            case n.Literal() | n.Day() | n.Moment() | n.Array():
+                return self._constant(node, scope)
+            case n.Name() | n.Parameter() | n.Member():
+                return self._named(node, scope)
+            case n.And() | n.Or():
+                word = "and" if isinstance(node, n.And) else "or"
+                return truth(word, *(self.condition(each, scope) for each in node.operands), source=node)
+            case n.Not():
+                return truth("not", self.condition(node.operand, scope), source=node)
+            case n.Compare():
+                left, right = self.value(node.left, scope), self.value(node.right, scope)
+                return self._compared(node.operator, left, right, node)
+            case n.In():
+                return self._contained(node.left, node.right, node, scope, is_negated=node.negated)
+            case n.Like():
+                return self._function("like", FUNCTIONS["like"], (node.left, node.right), node, scope)
+            case n.Between():
+                return self._between(node, scope)
+            case n.Arithmetic() | n.Negative():
+                return self._arithmetic(node, scope)
+            case n.Occurs():
+                return self._occurs(node, scope)
+            case n.Quantifier():
+                return self._quantified(node.kind, node.sources, node, scope)
+            case n.Fold():
+                return self._fold(node, scope)
+            case n.Filtered():
+                rows = self._rows(node.array, scope)
+                return rows.where(self.condition(node.condition, (*scope, Variable(rows.entity))))
+            case n.Let():
+                given = Given(node.variable, self.meaning(node.value, scope), depth(scope))
+                return self.meaning(node.body, (*scope, given))
+            case n.Call():
+                return self._called(node, scope)
+            case n.Chain():
+                return self._chain(node, scope)
+            case n.Period():
+                raise node.at.error(f"`{node}` is a stretch of time.", hint=f"Write it as `timestamp occurs {node}`.")
+            case _:
+                raise node.at.error(f"`{node}` makes no sense here.")
+
+    def _constant(self, node: n.Node, scope: Scope) -> Bound:
+        match node:
+            case n.Day():
+                return Constant(node.value, kind="date", source=node)
+            case n.Moment():
+                return Constant(self._clock.moment(node.name).start, kind="time", source=node)
+            case n.Array():
+                items = [self.value(item, scope) for item in node.items]
+                values = tuple(written(item, node) for item in items)
+                return Constant(values, kind="list", source=node)
+            case n.Literal(value):
+                return Constant(value, kind=kind_of(value), source=node)
+            case _:
+                raise node.at.error(f"`{node}` makes no sense here.")
+
+    def _named(self, node: n.Node, scope: Scope) -> Meaning:
+        names: list[str] = []
+        start = node
+        while isinstance(start, n.Member):
+            names.insert(0, start.name)
+            start = start.of
+        match start:
+            case n.Name():
+                return find([start.name, *names], scope, self._model, node)
+            case n.Parameter(number=1):
+                first = scope[0]
+                assert isinstance(first, Variable)  # noqa: S101 - the outermost is the first parameter
+                return walk(Row(depth(scope) - 1, (), first.entity), names, self._model, node)
+            case n.Parameter():
+                raise start.at.error(f"There is no parameter {start}.", hint="A segment has one: `$1`.")
+            case _:
+                return walk(self.meaning(start, scope), names, self._model, node)
+
+    def _compared(self, operator: n.Compared, left: Bound, right: Bound, node: n.Node) -> Bound:
+        return compared(operator, left, right, node, self._clock)
+
+    def _between(self, node: n.Between, scope: Scope) -> Bound:
+        value, low, high = (self.value(each, scope) for each in (node.value, node.low, node.high))
+        ends = (self._compared(">=", value, low, node), self._compared("<=", value, high, node))
+        return truth("and", *ends, source=node)
+
+    def _arithmetic(self, node: n.Arithmetic | n.Negative, scope: Scope) -> Bound:
+        if isinstance(node, n.Negative):
+            zero = Constant(0, kind="number", source=node)
+            return Apply("-", (zero, self.value(node.operand, scope, NUMBER)), kind="number", source=node)
+        operands = tuple(self.value(each, scope, NUMBER) for each in (node.left, node.right))
+        return Apply(node.operator, operands, kind="number", source=node)
+
+    def _contained(self, item: n.Node, array: n.Node, node: n.Node, scope: Scope, *, is_negated: bool) -> Bound:
+        value = self.value(item, scope)
+        found = self._includes(value, self.meaning(array, scope), node)
+        return truth("is_false", found, source=node) if is_negated else found
+
+    def _includes(self, value: Bound, array: Meaning, node: n.Node) -> Bound:
+        if isinstance(array, Values):
+            same = self._compared("=", array.value, shifted(value, 1), node)
+            return aggregate("exists", array.rows.where(same), node)
+        listed = expect(self._plain(array, node), ("list", "texts"), node)
+        if listed.kind == "texts":
+            return list_contains(listed, value, node)
+        return in_list(value, items_of(listed), node, self._clock)
+
+    def _occurs(self, node: n.Occurs, scope: Scope) -> Bound:
+        value = self.value(node.value, scope, TIME)
+        when = node.when
+        named = (when.start, when.end) if isinstance(when, n.Span) else (when.anchor,)
+        anchors = tuple(period(each, self._clock) or self.value(each, scope, TIME) for each in named)
+        return occurs(value, node, anchors, self._clock)
+
+    def _rows(self, node: n.Node, scope: Scope) -> Rows:
+        meaning = self.meaning(node, scope)
+        if not isinstance(meaning, Rows):
+            raise node.at.error(f"{node} is not an array of rows.", hint=self._arrays_hint(scope))
+        return meaning
+
+    def _arrays_hint(self, scope: Scope) -> str:
+        inner = next(each.entity for each in reversed(scope) if isinstance(each, Variable))
+        arrays = [name for name, each in self._model.entity(inner).relations.items() if each.many]
+        return f"Arrays of {inner}: {', '.join(arrays)}." if arrays else ""
+
+    def _quantified(self, kind: str, sources: tuple[n.Source, ...], node: n.Node, scope: Scope) -> Meaning:
+        source, *rest = sources
+        rows = self._rows(source.array, scope)
+        inside = (*scope, Variable(rows.entity, source.variable, is_implicit=False))
+        conditions = [self.condition(source.condition, inside)] if source.condition else []
+        if kind == "select":
+            if rest:
+                raise node.at.error("`select` from several arrays cannot be evaluated yet.", hint="Use `exists`.")
+            return rows.where(conditions[0]) if conditions else rows
+        if rest:
+            conditions.append(cast("Bound", self._quantified(kind, tuple(rest), node, inside)))
+        every = truth("and", *conditions, source=conditions[0].source) if len(conditions) > 1 else None
+        condition = every or (conditions[0] if conditions else None)
+        if kind == "forall":
+            return aggregate("forall", rows, node, condition or Constant(value=True, kind="boolean", source=node))
+        return aggregate("exists", rows.where(condition) if condition else rows, node)
+
+    def _fold(self, node: n.Fold, scope: Scope) -> Bound:
+        if len(node.sources) > 1:
+            raise node.at.error(f"`{node.function}` over several arrays cannot be evaluated yet.")
+        selection = n.Quantifier("select", node.sources, at=node.at)
+        rows = cast("Rows", self.meaning(selection, scope))
+        if node.function == "count":
+            return aggregate("count", rows, node)
+        inside = (*scope, Variable(rows.entity, node.sources[0].variable, is_implicit=False))
+        return aggregate(node.function, rows, node, self.value(node.value, inside))
+
+    def _chain(self, node: n.Chain, scope: Scope) -> Bound:
+        if len(node.steps) > 1 or node.steps[0].negated:
+            raise node.at.error("A sequence of several steps cannot be evaluated yet.", hint="Use `xEvent.exists(…)`.")
+        rows, step = self._rows(node.array, scope), node.steps[0]
+        what = step.what
+        if step.when is not None:
+            what = n.And((what, n.Occurs(node.time, step.when, at=step.at)), at=step.at)
+        rows = rows.where(self.condition(what, (*scope, Variable(rows.entity, step.label))))
+        if step.count is None:
+            return aggregate("exists", rows, node)
+        operator, amount = step.count
+        counted = aggregate("count", rows, node)
+        return self._compared(operator or ">=", counted, Constant(amount, kind="number", source=node), node)
+
+    def _called(self, node: n.Call, scope: Scope) -> Meaning:
+        if node.name in NOT_YET:
+            raise node.at.error(f"`{node.name}` cannot be evaluated yet.")
+        if node.of is not None and node.name in {*ON_ARRAYS, "isNull", "isNotNull"}:
+            receiver = self.meaning(node.of, scope)
+            if isinstance(receiver, Row) and node.name in {"isNull", "isNotNull"}:
+                return self._missing(receiver, node)
+            if isinstance(receiver, Rows | Values) or (node.name in ON_ARRAYS and isinstance(receiver, Bound)):
+                return self._on_array(receiver, node, scope)
+        arguments = node.arguments if node.of is None else (node.of, *node.arguments)
+        special = getattr(self, f"_call_{node.name}", None)
+        if node.name in OTHERS and special is not None:
+            return cast("Meaning", special(arguments, node, scope))
+        if node.name in FUNCTIONS:
+            return self._function(node.name, FUNCTIONS[node.name], arguments, node, scope)
+        known = (*FUNCTIONS, *ON_ARRAYS, *OTHERS, *NOT_YET)
+        raise UnknownNameError("function", node.name, known, where=node.at.error("").where)
+
+    def _on_array(self, array: Meaning, node: n.Call, scope: Scope) -> Meaning:
+        def includes(item: n.Node) -> Bound:
+            return self._includes(self.value(item, scope), array, node)
+
+        match array:
+            case Rows():
+                inside = (*scope, Variable(array.entity))
+                return on_rows(array, node, lambda each: self._element(each, inside))
+            case Values():
+                return on_values(array, node, includes)
+            case _:
+                return on_texts(self._plain(array, node), node, includes)
+
+    def _element(self, node: n.Node, inside: Scope) -> Meaning:
+        if not isinstance(node, n.Lambda):
+            return self.meaning(node, inside)
+        *before, row = inside
+        named = replace(cast("Variable", row), name=node.parameters[0])
+        return self.meaning(node.body, (*before, named))
+
+    def _missing(self, row: Row, node: n.Call) -> Bound:
+        function = "is_null" if node.name == "isNull" else "is_not_null"
+        return truth(function, Column(row.up, row.hops, "profile_id", kind="number", source=node), source=node)
+
+    def _function(
+        self, name: str, signature: Signature, arguments: tuple[n.Node, ...], node: n.Node, scope: Scope
+    ) -> Bound:
+        takes = len(signature.takes)
+        if not takes <= len(arguments) <= takes + signature.has_case:
+            raise node.at.error(f"`{name}` takes {takes} values, not {len(arguments)}.")
+        values = [self.value(each, scope, kinds) for each, kinds in zip(arguments, signature.takes, strict=False)]
+        if signature.constant:
+            for each in values[1:]:
+                written(each, node)
+        if len(arguments) > takes and self._ignores_case(arguments[-1], scope):
+            values = [lower(each) for each in values]
+        if name == "matches":
+            check_pattern(values[1])
+        applied = Apply(signature.function, tuple(values), kind=signature.gives, source=node)
+        return truth("is_false", applied, source=node) if signature.is_negated else applied
+
+    def _ignores_case(self, node: n.Node, scope: Scope) -> bool:
+        flag = self.value(node, scope, ("boolean",))
+        return written(flag, node) is False
+
+    def _call_equals(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:
+        if not 2 <= len(arguments) <= 3:
+            raise node.at.error(f"`{node.name}` compares two values.")
+        values = [self.value(each, scope) for each in arguments[:2]]
+        if len(arguments) == 3 and self._ignores_case(arguments[2], scope):
+            values = [lower(expect(each, ("text",), node)) for each in values]
+        left, right = values
+        return self._compared("!=" if node.name == "notEqualTo" else "=", left, right, node)
+
+    _call_notEqualTo = _call_equals  # noqa: N815 - named as in the language
+
+    def _call_concat(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:
+        texts = tuple(self.value(each, scope, ("text",)) for each in arguments)
+        return Apply("concat", texts, kind="text", source=node)
+
+    def _call_compare(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:
+        if len(arguments) != 2:
+            raise node.at.error("`compare` takes two values.")
+        left, right = (self.value(each, scope) for each in arguments)
+        less, more = (self._compared(each, left, right, node) for each in ("<", ">"))
+        minus, zero, plus = (Constant(each, kind="number", source=node) for each in (-1, 0, 1))
+        known = truth("not", truth("is_null", self._compared("=", left, right, node)))
+        inner = Apply("if", (more, plus, zero), kind="number", source=node)
+        either = Apply("if", (less, minus, inner), kind="number", source=node)
+        return Apply("if", (known, either, Constant(None, kind="nothing")), kind="number", source=node)
+
+    def _call_if(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:
+        if len(arguments) != 3:
+            raise node.at.error("`if` takes a condition and two values.")
+        condition = self.condition(arguments[0], scope)
+        then, otherwise = (self.value(each, scope) for each in arguments[1:])
+        if "nothing" not in {then.kind, otherwise.kind}:
+            same_kind(then, otherwise, node)
+        kind = otherwise.kind if then.kind == "nothing" else then.kind
+        return Apply("if", (condition, then, otherwise), kind=kind, source=node)
+
+    def _call_in(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:
+        if len(arguments) != 2:
+            raise node.at.error(f"`{node.name}` takes a value and an array.")
+        return self._contained(*arguments, node, scope, is_negated=node.name == "notIn")
+
+    _call_notIn = _call_in  # noqa: N815 - named as in the language
+
+    def _call_inSegment(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:  # noqa: N802
+        match arguments:
+            case (n.Literal(value=str(name)),):
+                entity, condition = self._segment_of(name, node)
+            case _:
+                raise node.at.error("`inSegment` takes the name of a segment, in quotes.")
+        rows = [each.entity for each in reversed(scope) if isinstance(each, Variable)]
+        if entity in rows:
+            return InSegment(name, shifted(condition, rows.index(entity)), kind="boolean", source=node)
+        raise node.at.error(f"The segment {name!r} is one of {self._model.entity(entity).plural}.")
+
+    def _today(self, node: n.Call, part: str) -> Bound:
+        return Constant(getattr(self._clock.today, part), kind="number", source=node)
+
+    def _call_currentYear(self, _: tuple[n.Node, ...], node: n.Call, __: Scope) -> Bound:  # noqa: N802
+        return self._today(node, "year")
+
+    def _call_currentMonth(self, _: tuple[n.Node, ...], node: n.Call, __: Scope) -> Bound:  # noqa: N802
+        return self._today(node, "month")
+
+    def _call_currentDayOfMonth(self, _: tuple[n.Node, ...], node: n.Call, __: Scope) -> Bound:  # noqa: N802
+        return self._today(node, "day")
