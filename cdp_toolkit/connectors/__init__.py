@@ -1,0 +1,1 @@
+"""One folder a vendor, found by entry point and imported by nobody."""

@@ -1,0 +1,1 @@
+"""Files: exports of any system to read, audiences to write."""

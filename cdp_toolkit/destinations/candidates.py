@@ -1,0 +1,186 @@
+"""Members with the values that a destination is to get."""
+
+from collections.abc import Mapping
+
+import narwhals as nw
+
+from cdp_toolkit.destinations.definition import Destination
+from cdp_toolkit.destinations.destination import Connection
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.model import Entity
+
+
+def current_members(members: Frame, destination: Destination) -> Frame:
+    """Return who is in a destination's audiences now.
+
+    Parameters
+    ----------
+    members
+        ``segments/membership``.
+    destination
+        Names the audiences.
+
+    Returns
+    -------
+    Frame
+        One row per audience and member: ``_audience``, ``_profile_id``.
+    """
+    is_in = nw.col("segment").is_in(destination.audiences) & (nw.col("status") == "realized")
+    return members.filter(is_in).select(_audience="segment", _profile_id="profile_id")
+
+
+def field_columns(destination: Destination, connection: Connection, profiles: Frame, entity: Entity) -> dict[str, str]:
+    """Find the column of each field.
+
+    Parameters
+    ----------
+    destination
+        For the error.
+    connection
+        Says which fields are sent, and from where.
+    profiles
+        Profile table; its columns beyond the model, such as ``profile_id``, may be sent too.
+    entity
+        Knows the paths.
+
+    Returns
+    -------
+    dict
+        Column by field.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such column or path; with the nearest names.
+    """
+    present = profiles.collect_schema().names()
+    return {
+        field: name if name in present else entity.field(name, where=f"{destination.where}, mapping.{field}").name
+        for field, name in connection.fields.items()
+    }
+
+
+def candidates(current: Frame, profiles: Frame, columns: Mapping[str, str], *, channel: str | None) -> Frame:
+    """Give each member the values to send.
+
+    Parameters
+    ----------
+    current
+        See ``current_members``.
+    profiles
+        One row per profile.
+    columns
+        Column of each field.
+    channel
+        Marketing channel whose consent counts, if any.
+
+    Returns
+    -------
+    Frame
+        One row per audience and member, as ``gate.refuse`` takes it. ``_is_known`` is true: whether a required
+        source knows the member is said by ``as_known``.
+    """
+    values = profiles.select(
+        _owner=nw.col("profile_id"),
+        _has_profile=nw.lit(True),
+        _consent=nw.col(f"consent_{channel}") if channel else _nothing(),
+        _consent_any=nw.col("consent_any") if channel else _nothing(),
+        **{field: _single(profiles, column) for field, column in columns.items()},
+    )
+    found = current.join(values, left_on="_profile_id", right_on="_owner", how="left")
+    return found.with_columns(_has_profile=nw.col("_has_profile").fill_null(False), _is_known=nw.lit(True))
+
+
+def known_identities(
+    profiles: Frame, records: Frame, connection: Connection, columns: Mapping[str, str], engine: Engine
+) -> Frame:
+    """Find what the required source itself calls a profile.
+
+    A destination that must not create anyone matches on the identity in its own record. The profile's may have come
+    from another system and be new to it.
+
+    Parameters
+    ----------
+    profiles
+        One row per profile: ``profile_id``, ``source_keys`` and the columns of the identity.
+    records
+        One row per source record: ``source_key``, ``source_type``, ``source_instance``, ``is_deleted``,
+        ``updated_at`` and the columns of the identity.
+    connection
+        Names the source and the identity.
+    columns
+        Column of each field.
+    engine
+        Runs it.
+
+    Returns
+    -------
+    Frame
+        One row per profile with a live record in the source: ``_profile_id``, ``_is_known`` (true) and the fields
+        of its identity there. Of several records the one that agrees with the profile wins, then the one changed
+        last.
+    """
+    identity = list(dict.fromkeys(columns[field] for field in connection.identity))
+    is_live = (nw.col("source_type") == connection.requires_source) & ~nw.col("is_deleted")
+    if connection.requires_instance is not None:
+        is_live &= nw.col("source_instance") == connection.requires_instance
+    live = records.filter(is_live).select("source_key", "updated_at", *identity)
+    owned = profiles.select("profile_id", _own=nw.col(identity[0]), source_key=nw.col("source_keys"))
+    ranked = owned.explode("source_key").join(live, on="source_key", how="inner")
+    ranked = ranked.with_columns(_agrees=(nw.col("_own") == nw.col(identity[0])).cast(nw.Int64))
+    order = ("_agrees", "updated_at", "source_key")
+    latest = engine.latest(ranked, by="profile_id", order=order, columns=identity)
+    fields = {field: _single(latest, columns[field]) for field in connection.identity}
+    return latest.select(_profile_id=nw.col("profile_id"), _is_known=nw.lit(True), **fields)
+
+
+def as_known(found: Frame, known: Frame, connection: Connection) -> Frame:
+    """Put the identity that the required source has in the place of the profile's.
+
+    Parameters
+    ----------
+    found
+        See ``candidates``.
+    known
+        See ``known_identities``.
+    connection
+        Names the identity.
+
+    Returns
+    -------
+    Frame
+        The same rows; where ``_is_known`` is false the identity is null.
+    """
+    joined = found.drop("_is_known", *connection.identity).join(known, on="_profile_id", how="left")
+    return joined.with_columns(_is_known=nw.col("_is_known").fill_null(False))
+
+
+def digested(judged: Frame, fields: Mapping[str, str], engine: Engine) -> Frame:
+    """Add the digest by which a change is noticed.
+
+    Parameters
+    ----------
+    judged
+        See ``gate.refuse``.
+    fields
+        Fields that are sent.
+    engine
+        Hashes.
+
+    Returns
+    -------
+    Frame
+        The same rows with ``_digest``, of the values that are sent or of the reason why none is.
+    """
+    values = nw.concat_str(*(nw.col(field).cast(nw.String).fill_null("\x1e") for field in fields), separator="\x1f")
+    text = nw.when(nw.col("_reason").is_null()).then(values).otherwise(nw.col("_reason"))
+    return engine.key64(judged.with_columns(_text=text), {"_digest": "_text"}).drop("_text")
+
+
+def _single(frame: Frame, column: str) -> nw.Expr:
+    is_list = isinstance(frame.collect_schema()[column], nw.List)
+    return nw.col(column).list.min() if is_list else nw.col(column)
+
+
+def _nothing() -> nw.Expr:
+    return nw.lit(None, dtype=nw.String)

@@ -1,0 +1,61 @@
+"""What is true now against what the destination was last told."""
+
+import narwhals as nw
+
+from cdp_toolkit.destinations.definition import Mode
+from cdp_toolkit.engines import Frame
+
+KEYS = ("_audience", "_row_key")
+
+
+def compare(now: Frame, told: Frame, *, mode: Mode) -> Frame:
+    """Say what must happen to each identity in each audience.
+
+    Parameters
+    ----------
+    now
+        One row per audience and member, see ``gate.refuse``, with ``_digest`` of the values or of the reason.
+    told
+        One row per audience and identity: ``_audience``, ``_row_key``, ``_told_state`` (``sent``, ``refused``),
+        ``_told_digest``, ``_told_profile_id``.
+    mode
+        With ``add_only`` nobody is removed.
+
+    Returns
+    -------
+    Frame
+        The rows of both, with ``_action`` and ``_is_change``. ``add``, ``update``, ``keep`` and ``refuse`` are
+        members; ``remove`` was sent and is not to stay; ``clear`` was refused and is no longer of interest.
+    """
+    both = (
+        now.with_columns(_is_now=nw.lit(True))
+        .join(told, on=list(KEYS), how="full", suffix="_told")
+        .with_columns(
+            _audience=nw.coalesce("_audience", "_audience_told"),
+            _row_key=nw.coalesce("_row_key", "_row_key_told"),
+            _profile_id=nw.coalesce("_profile_id", "_told_profile_id"),
+        )
+    )
+    is_same = (nw.col("_digest") == nw.col("_told_digest")).fill_null(False)
+    # What the destination itself refused is tried again once its values change.
+    is_hopeless = nw.col("_reason").is_null() & (nw.col("_told_state") == "refused") & is_same
+    reason = nw.when(is_hopeless).then(nw.lit("refused by the destination, unchanged since"))
+    action = _choose(
+        (nw.col("_is_now").is_null() & (nw.col("_told_state") == "sent"), "remove"),
+        (nw.col("_is_now").is_null(), "clear"),
+        (~nw.col("_reason").is_null() | is_hopeless, "refuse"),
+        (nw.col("_told_state").is_null() | (nw.col("_told_state") == "refused"), "add"),
+        (~is_same, "update"),
+    )
+    is_change = ~nw.col("_action").is_in(["keep", "refuse"]) | ((nw.col("_action") == "refuse") & ~nw.col("_is_same"))
+    rows = both.with_columns(_action=action, _is_same=is_same, _reason=reason.otherwise(nw.col("_reason")))
+    kept = rows.filter(nw.col("_action") != "remove") if mode == "add_only" else rows
+    left = ("_is_now", "_is_same", "_audience_told", "_row_key_told", "_told_state", "_told_digest", "_told_profile_id")
+    return kept.with_columns(_is_change=is_change).drop(*left)
+
+
+def _choose(*cases: tuple[nw.Expr, str]) -> nw.Expr:
+    chosen: nw.Expr = nw.lit("keep")
+    for holds, action in reversed(cases):
+        chosen = nw.when(holds).then(nw.lit(action)).otherwise(chosen)
+    return chosen

@@ -1,0 +1,126 @@
+"""What an activation would do, as data: made, shown, stored and then delivered as it is."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from html import escape
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Group
+from rich.table import Table
+
+from cdp_toolkit.destinations.definition import Mode
+
+PLAN_COLUMNS = ("_audience", "_profile_id", "_row_key", "_action", "_reason", "_digest", "_is_change")
+_ACTIONS = ("add", "update", "keep", "remove", "refuse")
+
+
+@dataclass(frozen=True, repr=False)
+class Plan:
+    """What an activation would do at one destination.
+
+    Parameters
+    ----------
+    id
+        Digest of the destination, the ledger and the changes: the same until one of them is another.
+    destination
+        Name of the destination.
+    mode
+        What is sent at a change.
+    as_of
+        When it was made.
+    rows
+        One row per audience and identity: ``_audience``, ``_profile_id``, ``_row_key``, ``_action`` (``add``,
+        ``update``, ``keep``, ``remove``, ``refuse``, ``clear``), ``_reason``, ``_digest``, ``_is_change``, then the
+        destination's fields. Unchanged rows are there in full mode only.
+    counts
+        One row per ``audience``, ``action``, ``reason`` and ``is_change``, with the number of ``rows``.
+    """
+
+    id: str
+    destination: str
+    mode: Mode
+    as_of: datetime
+    rows: pa.Table
+    counts: pa.Table
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing would be sent and nobody is newly refused."""
+        return not any(row["is_change"] for row in self._counts)
+
+    @cached_property
+    def audiences(self) -> dict[str, dict[str, int]]:
+        """Rows by action, by audience; ``members`` is all but the removed."""
+        totals: dict[str, dict[str, int]] = {}
+        for row in self._counts:
+            if row["action"] in _ACTIONS:
+                total = totals.setdefault(row["audience"], dict.fromkeys(("members", *_ACTIONS), 0))
+                total[row["action"]] += row["rows"]
+                total["members"] += row["rows"] if row["action"] != "remove" else 0
+        return totals
+
+    @cached_property
+    def totals(self) -> dict[str, int]:
+        """Rows by action, over all audiences."""
+        each = self.audiences.values()
+        return {action: sum(total[action] for total in each) for action in ("members", *_ACTIONS)}
+
+    @cached_property
+    def refused(self) -> dict[str, int]:
+        """Refused members by reason, over all audiences, the most frequent reason first."""
+        reasons: dict[str, int] = {}
+        for row in self._counts:
+            if row["action"] == "refuse":
+                reasons[row["reason"]] = reasons.get(row["reason"], 0) + row["rows"]
+        return dict(sorted(reasons.items(), key=lambda reason: (-reason[1], reason[0])))
+
+    def to_json(self) -> str:
+        """Return the plan without its rows, for machines.
+
+        Returns
+        -------
+        str
+            A JSON object on one line.
+        """
+        told = {"id": self.id, "destination": self.destination, "mode": self.mode, "as_of": self.as_of.isoformat()}
+        numbers = {"totals": self.totals, "refused": self.refused, "audiences": self.audiences}
+        return json.dumps({**told, "is_empty": self.is_empty, **numbers})
+
+    def __str__(self) -> str:
+        """Return the plan as one sentence."""
+        steps = ("add", "update", "remove")
+        told = [f"{self.totals[action]:,} to {action}" for action in steps if self.totals[action]]
+        reasons = ", ".join(f"{rows:,} {reason}" for reason, rows in self.refused.items())
+        refused = [f"{self.totals['refuse']:,} refused ({reasons})"] if reasons else []
+        return f"{self.destination}: {', '.join([*(told or ['nothing to send']), *refused])}"
+
+    __repr__ = __str__
+
+    def __rich__(self) -> Group:
+        """Return the plan as a table for the terminal."""
+        table = Table("Audience")
+        for heading in self._headings:
+            table.add_column(heading, justify="right")
+        for audience, total in self.audiences.items():
+            table.add_row(audience, *(f"{number:,}" for number in total.values()))
+        return Group(str(self), table)
+
+    def _repr_html_(self) -> str:
+        headings = "".join(f"<th>{heading}</th>" for heading in ("Audience", *self._headings))
+        body = "".join(
+            f"<tr><td>{escape(audience)}</td>{''.join(f'<td>{number:,}</td>' for number in total.values())}</tr>"
+            for audience, total in self.audiences.items()
+        )
+        return f"<div><b>{escape(str(self))}</b><table><tr>{headings}</tr>{body}</table></div>"
+
+    @property
+    def _headings(self) -> tuple[str, ...]:
+        return ("Members", *(action.capitalize() for action in _ACTIONS))
+
+    @cached_property
+    def _counts(self) -> list[dict[str, Any]]:
+        counts: list[dict[str, Any]] = self.counts.to_pylist()
+        return counts

@@ -1,0 +1,129 @@
+"""From audiences, profiles and the ledger to a plan."""
+
+import hashlib
+from datetime import datetime
+
+import narwhals as nw
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from cdp_toolkit.destinations.candidates import (
+    as_known,
+    candidates,
+    current_members,
+    digested,
+    field_columns,
+    known_identities,
+)
+from cdp_toolkit.destinations.changes import KEYS, compare
+from cdp_toolkit.destinations.definition import Destination, Mode
+from cdp_toolkit.destinations.destination import Connection
+from cdp_toolkit.destinations.gate import check_labels, refuse
+from cdp_toolkit.destinations.ledger import LEDGER, told
+from cdp_toolkit.destinations.plan import PLAN_COLUMNS, Plan
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.errors import ConfigError
+from cdp_toolkit.model import Entity
+
+
+def make_plan(
+    destination: Destination,
+    connection: Connection,
+    members: Frame,
+    profiles: Frame,
+    ledger: Frame | None,
+    *,
+    engine: Engine,
+    as_of: datetime,
+    entity: Entity,
+    records: Frame | None = None,
+) -> Plan:
+    """Find what a destination must be told.
+
+    Parameters
+    ----------
+    destination, connection
+        Its definition, and the way to it.
+    members
+        ``segments/membership``; what is realized is sent.
+    profiles
+        ``profiles/person`` or ``profiles/account``, whichever the audiences are of.
+    ledger
+        ``activation/ledger``; ``None`` before the first activation.
+    engine
+        Runs it.
+    as_of
+        Time of the plan; names files.
+    entity
+        What the columns of ``profiles`` mean.
+    records
+        ``entities/person`` or ``entities/account``; needed if the connection requires a source.
+
+    Returns
+    -------
+    Plan
+        Every member is an ``add``, ``update``, ``keep`` or ``refuse``; who was sent and is no member is a
+        ``remove``.
+
+    Raises
+    ------
+    ConfigError
+        If the destination cannot take these audiences, this mode or this mapping.
+    UnknownNameError
+        If a mapped column does not exist; with the nearest names.
+    """
+    mode = _mode(destination, connection, entity)
+    columns = field_columns(destination, connection, profiles, entity)
+    check_labels(destination, entity, columns)
+    if connection.requires_source is not None and records is None:
+        raise ValueError("A connection that requires a source is planned with the records of its people.")
+    before = engine.load(LEDGER.empty_table()) if ledger is None else ledger
+
+    channel = destination.consent if f"consent_{destination.consent}" in entity.fields else None
+    current = current_members(members, destination)
+    found = candidates(current, profiles, columns, channel=channel)
+    if records is not None and connection.requires_source is not None:
+        found = as_known(found, known_identities(profiles, records, connection, columns, engine), connection)
+    judged = digested(refuse(found, connection, channel=channel), columns, engine)
+    changes = compare(judged, told(before, destination.name), mode=mode)
+
+    wanted = changes if mode == "full" else changes.filter(nw.col("_is_change"))
+    rows = engine.collect(wanted.select(*PLAN_COLUMNS, *columns).sort(*KEYS))
+    earlier = engine.collect(before.filter(nw.col("destination") == destination.name).select("plan_id").unique())
+    plan_id = _identify(destination, mode, rows, sorted(earlier["plan_id"].to_pylist()))
+    return Plan(plan_id, destination.name, mode, as_of, rows, engine.collect(_counted(changes)))
+
+
+def _mode(destination: Destination, connection: Connection, entity: Entity) -> Mode:
+    if entity.name not in connection.entities:
+        raise ConfigError(
+            f"A destination of type {destination.type!r} takes {' and '.join(connection.entities)}, not {entity.name}.",
+            where=f"{destination.where}, audiences",
+            hint=f"Name audiences of {connection.entities[0]}.",
+        )
+    mode = destination.mode or connection.modes[0]
+    if mode not in connection.modes:
+        raise ConfigError(
+            f"A destination of type {destination.type!r} has no mode {mode!r}.",
+            where=f"{destination.where}, mode",
+            hint=f"Choose {' or '.join(connection.modes)}.",
+        )
+    return mode
+
+
+def _counted(changes: Frame) -> Frame:
+    named = changes.select(
+        audience="_audience", action="_action", reason="_reason", is_change=nw.col("_is_change").cast(nw.Boolean)
+    )
+    by = ["audience", "action", "reason", "is_change"]
+    return named.group_by(by).agg(rows=nw.len().cast(nw.Int64)).sort(by)
+
+
+def _identify(destination: Destination, mode: Mode, rows: pa.Table, earlier: list[str]) -> str:
+    changed = rows.filter(pc.field("_is_change")).select(["_audience", "_row_key", "_action", "_digest"])
+    text = pa.BufferOutputStream()
+    csv.write_csv(changed, text)
+    digest = hashlib.sha256("\n".join([destination.model_dump_json(), mode, *earlier]).encode())
+    digest.update(text.getvalue())
+    return digest.hexdigest()[:16]

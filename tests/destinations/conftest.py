@@ -1,0 +1,139 @@
+"""A lake as small as can be, and a run of plan and delivery over it."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from cdp_toolkit.destinations.definition import Destination
+from cdp_toolkit.destinations.deliver import Delivered, deliver
+from cdp_toolkit.destinations.destination import Connection, open_connection
+from cdp_toolkit.destinations.ledger import DELIVERIES, LEDGER
+from cdp_toolkit.destinations.plan import Plan
+from cdp_toolkit.destinations.planning import make_plan
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.model import Model
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TEXTS = pa.list_(pa.string())
+PERSON = pa.schema(
+    [
+        ("profile_id", pa.int64()),
+        ("email", pa.string()),
+        ("first_name", pa.string()),
+        ("person_score", pa.float64()),
+        ("ecids", TEXTS),
+        ("consent_email", pa.string()),
+        ("consent_any", pa.string()),
+        ("source_keys", TEXTS),
+    ]
+)
+ACCOUNT = pa.schema([("profile_id", pa.int64()), ("account_name", pa.string()), ("domain", pa.string())])
+RECORD = pa.schema(
+    [
+        ("source_key", pa.string()),
+        ("source_type", pa.string()),
+        ("source_instance", pa.string()),
+        ("email", pa.string()),
+        ("updated_at", pa.timestamp("us", "UTC")),
+        ("is_deleted", pa.bool_()),
+    ]
+)
+MEMBER = pa.schema([("segment", pa.string()), ("profile_id", pa.int64()), ("status", pa.string())])
+
+
+@dataclass
+class World:
+    """What the tables hold; ``activate`` moves the ledger on, as the pipeline does."""
+
+    engine: Engine
+    folder: Path
+    profiles: list[dict[str, Any]] = field(default_factory=list)
+    members: list[dict[str, Any]] = field(default_factory=list)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    ledger: pa.Table = field(default_factory=LEDGER.empty_table)
+    deliveries: pa.Table = field(default_factory=DELIVERIES.empty_table)
+    entity: str = "person"
+    now: datetime = NOON
+
+    def person(self, profile_id: int, *audiences: str, **values: Any) -> None:
+        named = {"email": f"p{profile_id}@x.example", "first_name": f"P{profile_id}", "source_keys": []}
+        self.profiles.append(named | {"profile_id": profile_id} | values)
+        self.join(profile_id, *audiences)
+
+    def account(self, profile_id: int, *audiences: str, **values: Any) -> None:
+        self.entity = "account"
+        self.profiles.append({"profile_id": profile_id} | values)
+        self.join(profile_id, *audiences)
+
+    def lead(self, profile_id: int, *audiences: str, email: str | None, **values: Any) -> None:
+        key = f"{profile_id}@main.Marketo"
+        self.record(key, email=email)
+        self.person(profile_id, *audiences, **({"email": email} | values | {"source_keys": [key]}))
+
+    def record(self, key: str, **values: Any) -> None:
+        _, instance, kind = key.replace("@", ".").split(".")
+        own = {"source_key": key, "source_type": kind, "source_instance": instance}
+        self.records.append(own | {"is_deleted": False, "updated_at": NOON} | values)
+
+    def join(self, profile_id: int, *audiences: str) -> None:
+        self.members += [{"segment": each, "profile_id": profile_id, "status": "realized"} for each in audiences]
+
+    def leave(self, profile_id: int) -> None:
+        for member in self.members:
+            if member["profile_id"] == profile_id:
+                member["status"] = "exited"
+
+    def change(self, profile_id: int, **values: Any) -> None:
+        next(each for each in self.profiles if each["profile_id"] == profile_id).update(values)
+
+    def frame(self, rows: list[dict[str, Any]], schema: pa.Schema) -> Frame:
+        return self.engine.load(pa.Table.from_pylist(rows, schema=schema))
+
+    def plan(self, destination: Destination, connection: Connection | None = None) -> Plan:
+        return make_plan(
+            destination,
+            connection or open_connection(destination, self.folder),
+            self.frame(self.members, MEMBER),
+            self.frame(self.profiles, PERSON if self.entity == "person" else ACCOUNT),
+            self.engine.load(self.ledger),
+            engine=self.engine,
+            as_of=self.now,
+            entity=Model.standard().entity(self.entity),
+            records=self.frame(self.records, RECORD),
+        )
+
+    def deliver(self, plan: Plan, connection: Connection) -> Delivered:
+        return deliver(plan, connection, self.engine.load(self.ledger), engine=self.engine, sent_at=self.now)
+
+    def activate(self, destination: Destination, connection: Connection | None = None) -> Delivered:
+        connection = connection or open_connection(destination, self.folder)
+        delivered = self.deliver(self.plan(destination, connection), connection)
+        self.ledger = self.engine.collect(delivered.ledger).select(LEDGER.names).cast(LEDGER)
+        self.deliveries = pa.concat_tables([self.deliveries, delivered.deliveries])
+        self.now += timedelta(days=1)
+        return delivered
+
+
+@pytest.fixture
+def world(engine, tmp_path) -> World:
+    return World(engine, tmp_path)
+
+
+@pytest.fixture
+def steps():
+    """Audience, profile, action and reason of a plan's rows."""
+
+    def read(plan: Plan) -> list[tuple[Any, ...]]:
+        columns = ("_audience", "_profile_id", "_action", "_reason")
+        return sorted(zip(*(plan.rows[name].to_pylist() for name in columns), strict=True), key=repr)
+
+    return read
+
+
+@pytest.fixture
+def world_of(engine):
+    return lambda folder: World(engine, folder)
