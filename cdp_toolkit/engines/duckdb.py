@@ -11,7 +11,7 @@ import pyarrow as pa
 from deltalake import write_deltalake
 
 from cdp_toolkit.engines.components import components
-from cdp_toolkit.engines.engine import Frame, Mode
+from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
 from cdp_toolkit.model.model import FieldType
 
 
@@ -23,6 +23,8 @@ class DuckdbEngine:
     def __init__(self) -> None:
         self._connection = duckdb.connect()
         self._connection.execute("SET TimeZone = 'UTC'")
+        # DuckDB 2.0.1 takes two joins of one table with itself for the same and answers with the columns of the other.
+        self._connection.execute("SET disabled_optimizers = 'common_subplan'")
         self._connection.create_function(
             "key64", _key64, [duckdb.sqltype("VARCHAR")], duckdb.sqltype("BIGINT"), type="arrow"
         )
@@ -87,6 +89,11 @@ class DuckdbEngine:
         changes = ", ".join(f"{_parsed(_quoted(name), kind)} AS {_quoted(name)}" for name, kind in columns.items())
         return nw.from_native(frame.to_native().project(f"* REPLACE ({changes})"))
 
+    def json(self, frame: Frame, columns: Mapping[str, tuple[str, JsonPath]]) -> Frame:
+        """Take values out of columns that hold JSON; see ``Engine.json``."""
+        added = ", ".join(f"{_json_value(text, path)} AS {_quoted(new)}" for new, (text, path) in columns.items())
+        return nw.from_native(frame.to_native().project(f"*, {added}"))
+
     def _kept(self, table: pa.Table) -> Any:
         # A relation over a local Arrow table dies with the variable; a temporary table of the connection does not.
         self._tables += 1
@@ -104,6 +111,14 @@ def _key64(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _json_value(text: str, path: JsonPath) -> str:
+    steps = "".join("[*]" if step is None else f"[{step}]" if isinstance(step, int) else f'."{step}"' for step in path)
+    value = f"json_extract_string({_quoted(text)}, '${steps.replace(chr(39), chr(39) * 2)}')"
+    if None in path:
+        value = f"CASE WHEN len({value}) > 0 THEN CAST(to_json({value}) AS VARCHAR) END"
+    return f"CASE WHEN json_valid({_quoted(text)}) THEN {value} END"
 
 
 def _parsed(text: str, kind: FieldType) -> str:

@@ -13,6 +13,9 @@ Frame = nw.LazyFrame[Any]
 
 Mode = Literal["overwrite", "append"]
 
+JsonPath = tuple[str | int | None, ...]
+"""Steps into JSON: a name, a place from 0, or None for each element of an array."""
+
 
 class Engine(Protocol):
     """Where a lazy frame runs."""
@@ -169,5 +172,23 @@ class Engine(Protocol):
         -------
         Frame
             The same columns with their types; text that does not parse is null.
+        """
+        ...
+
+    def json(self, frame: Frame, columns: Mapping[str, tuple[str, JsonPath]]) -> Frame:
+        """Take values out of columns that hold JSON.
+
+        Parameters
+        ----------
+        frame
+            A frame of this engine.
+        columns
+            For each new column the text column that it is taken from, and the path to it.
+
+        Returns
+        -------
+        Frame
+            With the new columns, as text: a text without its quotes, anything else as JSON; with None in the path the
+            texts found as a JSON array. Null where the path leads nowhere or the column holds no JSON.
         """
         ...

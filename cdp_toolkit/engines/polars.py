@@ -1,5 +1,6 @@
 """Polars: the default engine, lazy and streaming, on one machine."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import narwhals as nw
@@ -8,10 +9,11 @@ import polars_hash as plh
 import pyarrow as pa
 
 from cdp_toolkit.engines.components import components
-from cdp_toolkit.engines.engine import Frame, Mode
+from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
 from cdp_toolkit.model.model import FieldType
 
 _POSITIVE = 2**63 - 1
+_JSON_TEXT = r'"(?:[^"\\]|\\.)*"'
 _JSON_TEXTS = r'^\[\s*("([^"\\]|\\.)*"\s*(,\s*"([^"\\]|\\.)*"\s*)*)?\]$'
 
 
@@ -80,6 +82,25 @@ class PolarsEngine:
     def parse(self, frame: Frame, columns: Mapping[str, FieldType]) -> Frame:
         """Turn clean text into values; see ``Engine.parse``."""
         return nw.from_native(frame.to_native().with_columns(_parsed(name, kind) for name, kind in columns.items()))
+
+    def json(self, frame: Frame, columns: Mapping[str, tuple[str, JsonPath]]) -> Frame:
+        """Take values out of columns that hold JSON; see ``Engine.json``."""
+        values = {new: _json_value(text, path) for new, (text, path) in columns.items()}
+        return nw.from_native(frame.to_native().with_columns(**values))
+
+
+def _json_value(text: str, path: JsonPath) -> pl.Expr:
+    # json_decode reads all keys at once, but raises on the first text that is no JSON or of another shape
+    if None in path:
+        name = rf'"{re.escape(str(path[-1]))}"\s*:\s*'
+        found = pl.col(text).str.extract_all(name + _JSON_TEXT)
+        bare = found.list.eval(pl.element().str.replace(f"^{name}", "")).list.join(",")
+        return pl.when(found.list.len() > 0).then(pl.format("[{}]", bare))
+    steps = "".join(f"[{step}]" if isinstance(step, int) else f'["{step}"]' for step in path)
+    holds = pl.all_horizontal(
+        pl.col(text).str.contains(f'"{step}"', literal=True) for step in path if isinstance(step, str)
+    )
+    return pl.when(holds).then(text).str.json_path_match(f"${steps}")
 
 
 def _parsed(name: str, kind: FieldType) -> pl.Expr:
