@@ -115,6 +115,22 @@ class OpenRun:
         self._written[name] = self._store.write(name, frame, mode="append")
         return self.scan(name)
 
+    def rows(self, name: str) -> int:
+        """Return how many rows a table has that this run reads or has written.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+
+        Returns
+        -------
+        int
+            Rows; 0 if there is no version.
+        """
+        version = self._written.get(name, self._read.get(name))
+        return self._store.rows(name) if version is None else self._store.rows_at(name, version)
+
     def is_repeat(self, *tables: str) -> bool:
         """Tell whether the last run of this verb read the same versions under the same definitions.
 

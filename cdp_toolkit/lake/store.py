@@ -115,6 +115,40 @@ class Store:
         delta = self._open(name)
         return -1 if delta is None else delta.version()
 
+    def rows(self, name: str) -> int:
+        """Return how many rows a table has, without reading them.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+
+        Returns
+        -------
+        int
+            Rows of the committed version; 0 if there is none.
+        """
+        version = self.version(name)
+        return 0 if version is None else self.rows_at(name, version)
+
+    def rows_at(self, name: str, version: int) -> int:
+        """Return how many rows a version of a table has.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        version
+            The version.
+
+        Returns
+        -------
+        int
+            Rows, from the statistics of its files.
+        """
+        delta = DeltaTable(f"{self.uri}/{name}", version=version, storage_options=self.options)
+        return sum(pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist())
+
     def write(self, name: str, frame: Frame, *, mode: Mode) -> int:
         """Write a version that counts once a run names it.
 

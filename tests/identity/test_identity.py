@@ -61,23 +61,25 @@ def test_records_with_the_same_identity_are_linked_as_a_star_around_the_first(id
 
 
 def test_a_shared_mailbox_links_nobody_and_is_kept_with_its_reason(identities, rows):
-    links = link_records(
-        identities(*((record, "email", "jo@x") for record in range(3))), IdentityRules(max_records=2)
-    )
+    links = link_records(identities(*((record, "email", "jo@x") for record in range(3))), IdentityRules(max_records=2))
 
     assert rows(links.kept, "source_key") == []
     assert rows(links.refused, "source_key", "reason") == [(f"{i}@x", "on more than 2 records") for i in range(3)]
 
 
 def test_the_mailbox_of_a_function_links_nobody(identities, rows):
-    links = link_records(identities((1, "email", "info@acme.example"), (2, "email", "info@acme.example")), IdentityRules())
+    links = link_records(
+        identities((1, "email", "info@acme.example"), (2, "email", "info@acme.example")), IdentityRules()
+    )
 
     assert rows(links.kept, "source_key") == []
     assert rows(links.refused, "value") == ["info@acme.example"] * 2
 
 
 def test_a_record_key_links_however_many_records_point_at_it(identities, rows):
-    links = link_records(identities(*((record, "person_key", "1@x") for record in range(4))), IdentityRules(max_records=2))
+    links = link_records(
+        identities(*((record, "person_key", "1@x") for record in range(4))), IdentityRules(max_records=2)
+    )
 
     assert len(rows(links.kept, "source_key")) == 3
 

@@ -1,0 +1,194 @@
+"""The command line: one command per verb, no logic."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cdp_toolkit.errors import CdpError, ConfigError
+from cdp_toolkit.lake import Run
+from cdp_toolkit.workspace import Workspace
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, help="A B2B customer data platform in a folder."
+)
+_state: dict[str, Any] = {"workspace": Path(), "json": False}
+
+AsOf = Annotated[str | None, typer.Option(help="What `now` means, such as 2026-11-01; the present by default.")]
+
+
+@app.callback()
+def main(
+    workspace: Annotated[Path, typer.Option(help="Folder of the workspace.")] = Path(),
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+) -> None:
+    """Load, stitch, segment and activate B2B customer data."""
+    _state.update(workspace=workspace, json=as_json)
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
+    *,
+    demo: Annotated[bool, typer.Option(help="Fill it with a made-up B2B world.")] = False,
+    persons: Annotated[int, typer.Option(help="How many people the made-up world has.")] = 5_000,
+) -> None:
+    """Make a workspace."""
+    if (folder / "cdp.yaml").exists():
+        raise ConfigError("There is a workspace already.", where=str(folder), hint="Choose another folder.")
+    if demo:
+        from cdp_toolkit.demo import make_workspace
+
+        make_workspace(folder, persons=persons)
+    else:
+        for name in ("segments", "destinations"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / "cdp.yaml").write_text(f"name: {folder.resolve().name}\ntimezone: UTC\nsources: {{}}\n", "utf-8")
+    _say(f"Made the workspace {folder}. Next: cdp --workspace {folder} run")
+
+
+@app.command()
+def load(sources: Annotated[list[str] | None, typer.Argument(help="Sources; all by default.")] = None) -> None:
+    """Read what is new in the sources."""
+    _show(_workspace().load(*(sources or ())))
+
+
+@app.command()
+def stitch() -> None:
+    """Find out which records are one, and make their profiles."""
+    _show(_workspace().stitch())
+
+
+@app.command()
+def evaluate(
+    segments: Annotated[list[str] | None, typer.Argument(help="Segments; all active ones by default.")] = None,
+    as_of: AsOf = None,
+) -> None:
+    """Find out who is in which audience."""
+    _show(_workspace().evaluate(*(segments or ()), as_of=as_of))
+
+
+@app.command()
+def activate(
+    destinations: Annotated[list[str] | None, typer.Argument(help="Destinations; all by default.")] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option(help="Show what would be sent, and send nothing.")] = False,
+    as_of: AsOf = None,
+) -> None:
+    """Tell destinations what changed."""
+    workspace = _workspace()
+    for name in destinations or [None]:
+        _show(workspace.activate(name, dry_run=dry_run, as_of=as_of))
+
+
+@app.command()
+def run(
+    *,
+    notebooks: Annotated[bool, typer.Option(help="Run the notebooks and keep them with a report.")] = True,
+    as_of: AsOf = None,
+) -> None:
+    """Load, stitch, evaluate and activate, through the notebooks."""
+    if notebooks:
+        from cdp_toolkit.explore.notebooks import run_line
+
+        _show(run_line(_state["workspace"], as_of=as_of or ""))
+        return
+    workspace = _workspace()
+    for done in (
+        workspace.load(),
+        workspace.stitch(),
+        workspace.evaluate(as_of=as_of),
+        workspace.activate(as_of=as_of),
+    ):
+        _show(done)
+
+
+@app.command()
+def preview(
+    pql: Annotated[str, typer.Option(help="The rule.")],
+    entity: Annotated[str, typer.Option(help="person or account.")] = "person",
+    as_of: AsOf = None,
+) -> None:
+    """Show who a rule would find."""
+    _show(_workspace().preview(pql, entity, as_of=as_of))
+
+
+@app.command()
+def explain(
+    segment: Annotated[str, typer.Argument(help="Name of the segment.")],
+    profile: Annotated[str, typer.Argument(help="Profile id, e-mail address, ECID or source key.")],
+    as_of: AsOf = None,
+) -> None:
+    """Say why someone is in an audience, or not."""
+    _show(_workspace().explain(segment, profile, as_of=as_of))
+
+
+@app.command()
+def export(
+    table: Annotated[str, typer.Argument(help="Entity such as person, or table such as segments/history.")],
+    file: Annotated[Path, typer.Argument(help="File to write, .csv or .parquet.")],
+) -> None:
+    """Write a table into a file."""
+    _say(f"Wrote {_workspace().export(table, file)}.")
+
+
+@app.command()
+def status() -> None:
+    """Show the last run of each verb."""
+    workspace = _workspace()
+    _say(repr(workspace))
+    for verb in ("load", "stitch", "evaluate", "activate"):
+        last = workspace.lake.log.last(verb)
+        _say(f"{verb}: {last['outcome']}, {last['started_at']:%Y-%m-%d %H:%M} UTC" if last else f"{verb}: not yet")
+
+
+@app.command()
+def doctor() -> None:
+    """Check all definitions without running anything."""
+    workspace = _workspace()
+    for kind in ("sources", "segments", "destinations"):
+        _say(f"{len(getattr(workspace, kind))} {kind} are well defined.")
+
+
+def _workspace() -> Workspace:
+    return Workspace(_state["workspace"])
+
+
+def _say(text: str) -> None:
+    Console(soft_wrap=True, highlight=False).print(text, markup=False)
+
+
+def _show(result: Any) -> None:
+    if isinstance(result, list):
+        for each in result:
+            _show(each)
+    elif _state["json"]:
+        typer.echo(result.to_json() if hasattr(result, "to_json") else json.dumps({"text": str(result)}))
+    elif isinstance(result, Run):
+        _say(str(result))
+    else:
+        Console().print(result)
+    if isinstance(result, Run) and result.outcome in {"partial", "failed"}:
+        _state["failed"] = True
+
+
+def entry() -> None:
+    """Run the command line; errors of a user end in a message, not in a traceback."""
+    try:
+        app(standalone_mode=False)
+    except ConfigError as error:
+        _fail(error, 2)
+    except CdpError as error:
+        _fail(error, 1)
+    except typer.Exit as error:
+        sys.exit(error.exit_code)
+    sys.exit(1 if _state.get("failed") else 0)
+
+
+def _fail(error: CdpError, code: int) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(str(error), markup=False)
+    sys.exit(code)

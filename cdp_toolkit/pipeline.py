@@ -1,0 +1,248 @@
+"""The line: for each verb versions in, room functions, versions out."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import narwhals as nw
+
+from cdp_toolkit.destinations.deliver import deliver
+from cdp_toolkit.destinations.destination import Connection
+from cdp_toolkit.destinations.plan import Plan
+from cdp_toolkit.engines import Frame
+from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.identity.ids import map_identities, number_profiles
+from cdp_toolkit.identity.links import link_records
+from cdp_toolkit.lake import Lake, OpenRun, Run
+from cdp_toolkit.profiles.merge import add_identities, merge_records
+from cdp_toolkit.profiles.relations import (
+    Keys,
+    add_references,
+    person_accounts,
+    rekey_events,
+    rekey_rows,
+    related_accounts,
+)
+from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.segments.evaluate import evaluate as evaluate_segments
+from cdp_toolkit.segments.membership import update
+
+# Entities whose records are stitched; the rows of all others tie these to each other.
+PROFILES = ("person", "account", "opportunity", "campaign", "marketing_list")
+_TIES = ("account_person", "opportunity_person", "campaign_member", "marketing_list_member")
+
+
+def digest(*definitions: object) -> str:
+    """Return a digest of definitions, by which a change of them is noticed.
+
+    Parameters
+    ----------
+    *definitions
+        Anything that JSON can hold.
+
+    Returns
+    -------
+    str
+        32 hexadecimal digits.
+    """
+    text = json.dumps(definitions, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def stitch(lake: Lake, rules: IdentityRules, *, as_of: datetime) -> Run:
+    """Find out which records are one, and make their profiles.
+
+    Parameters
+    ----------
+    lake
+        Reads ``entities/``, writes ``identity/`` and ``profiles/``.
+    rules
+        Which identities link records.
+    as_of
+        Time of the run, in UTC.
+
+    Returns
+    -------
+    Run
+        Counts of people, accounts, opportunities, events and refused links.
+    """
+    read = ["entities/identities", *(f"entities/{entity}" for entity in lake.model.entities)]
+    definitions = digest(rules.model_dump(), lake.model.model_dump())
+    with lake.run("stitch", definitions=definitions) as run:
+        run.next_step = "Evaluate the audiences: `evaluate`."
+        if run.is_repeat(*read):
+            run.nothing_to_do()
+        else:
+            _stitch_identities(run, lake, rules, as_of)
+            _make_profiles(run, lake)
+        _count_profiles(run)
+    return _result(run)
+
+
+def _stitch_identities(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: datetime) -> None:
+    identities = run.scan("entities/identities")
+    found = link_records(identities, rules)
+    links = run.replace("identity/links", found.kept)
+    run.replace("identity/refused_links", found.refused)
+    maps = []
+    for entity in PROFILES:
+        table = f"identity/{entity}_ids"
+        records = run.scan(f"entities/{entity}").select("source_key", "is_deleted")
+        ids = number_profiles(
+            lake.engine.key64(records, {"record_key": "source_key"}),
+            links.filter(nw.col("entity") == entity),
+            run.scan(table) if run.exists(table) else None,
+            lake.engine,
+            as_of=as_of,
+        )
+        maps.append(map_identities(identities.filter(nw.col("entity") == entity), run.replace(table, ids)))
+    run.replace("identity/identities", nw.concat(maps))
+
+
+def _make_profiles(run: OpenRun, lake: Lake) -> None:
+    keys = Keys(run.scan("identity/identities"), lake.engine)
+    for name in PROFILES:
+        entity, ids = lake.model.entity(name), run.scan(f"identity/{name}_ids")
+        profiles = merge_records(run.scan(f"entities/{name}"), ids, entity, lake.engine)
+        if name == "person":
+            profiles = add_identities(profiles, _live_identities(run), ids, lake.engine)
+        run.replace(f"profiles/{name}", add_references(profiles, entity, keys))
+    for name in _TIES:
+        run.replace(f"profiles/{name}", rekey_rows(run.scan(f"entities/{name}"), lake.model.entity(name), keys))
+    run.replace("profiles/event", rekey_events(run.scan("entities/event"), lake.model.entity("event"), keys))
+    people, ties = run.scan("entities/person"), run.scan("profiles/account_person")
+    run.replace("profiles/person_account", person_accounts(people, run.scan("identity/person_ids"), ties, keys))
+    accounts, records, ids = (
+        run.scan(f"{room}") for room in ("profiles/account", "entities/account", "identity/account_ids")
+    )
+    run.replace("profiles/account_account", related_accounts(accounts, records, ids, keys))
+
+
+def _live_identities(run: OpenRun) -> Frame:
+    return run.scan("entities/identities").filter(nw.col("entity") == "person")
+
+
+def _count_profiles(run: OpenRun) -> None:
+    counted = {
+        "people": "profiles/person",
+        "accounts": "profiles/account",
+        "opportunities": "profiles/opportunity",
+        "events": "profiles/event",
+        "links": "identity/links",
+        "links refused": "identity/refused_links",
+    }
+    run.counts |= {what: run.rows(table) for what, table in counted.items()}
+
+
+def evaluate(
+    lake: Lake, segments: Sequence[Segment], *, as_of: datetime, timezone: str, only: Sequence[str] | None = None
+) -> Run:
+    """Find out who is in which audience, and who entered or left.
+
+    Parameters
+    ----------
+    lake
+        Reads ``profiles/``, writes ``segments/``.
+    segments
+        All segments of the workspace.
+    as_of
+        What ``now`` means, in UTC.
+    timezone
+        Where days begin.
+    only
+        Names of the segments to evaluate; all active ones by default.
+
+    Returns
+    -------
+    Run
+        Counts of segments, members, entered and left; ``details`` has the size of each audience.
+    """
+    with lake.run("evaluate", definitions=digest([segment.model_dump() for segment in segments])) as run:
+        run.next_step = "See what would be sent: `activate --dry-run`."
+        found = evaluate_segments(
+            segments, lambda name: run.scan(f"profiles/{name}"), lake.model, as_of=as_of, timezone=timezone, only=only
+        )
+        run.problems += [f"{name}: {error.message}" for name, error in found.failed.items()]
+        changed = {"entered": 0, "exited": 0}
+        if found.members is not None:
+            changed = _keep_membership(run, lake, found.members, found.evaluated, as_of)
+        sizes = _sizes(run, lake)
+        run.counts |= {"segments": len(found.evaluated), "members": sum(sizes.values()), **changed}
+        run.details["audiences"] = {name: sizes.get(name, 0) for name in sorted({*sizes, *found.evaluated})}
+        run.details["methods"] = {f"{name}: {method}": 1 for name, (method, _) in found.methods.items()}
+        if not any(changed.values()):
+            run.nothing_to_do()
+    return _result(run)
+
+
+def _keep_membership(
+    run: OpenRun, lake: Lake, members: Frame, evaluated: Sequence[str], as_of: datetime
+) -> dict[str, int]:
+    # The members are needed for the membership and for the history: computed once, kept as ids in memory.
+    members = lake.engine.load(lake.engine.collect(members))
+    previous = run.scan("segments/membership") if run.exists("segments/membership") else None
+    changes = update(previous, members, evaluated=evaluated, as_of=as_of)
+    history = lake.engine.collect(changes.history)
+    counted = {what: history["change"].to_pylist().count(what) for what in ("entered", "exited")}
+    if len(history) or previous is None:
+        run.replace("segments/membership", changes.membership)
+        run.append("segments/history", lake.engine.load(history))
+    return counted
+
+
+def _sizes(run: OpenRun, lake: Lake) -> dict[str, int]:
+    if not run.exists("segments/membership"):
+        return {}
+    realized = run.scan("segments/membership").filter(nw.col("status") == "realized")
+    counted = lake.engine.collect(realized.group_by("segment").agg(size=nw.len()))
+    return dict(zip(counted["segment"].to_pylist(), counted["size"].to_pylist(), strict=True))
+
+
+def activate(
+    lake: Lake, connections: Mapping[str, Connection], plan: Callable[[str, OpenRun], Plan], *, at: datetime
+) -> Run:
+    """Tell destinations what changed.
+
+    Parameters
+    ----------
+    lake
+        Reads ``segments/`` and ``profiles/``, writes ``activation/``.
+    connections
+        The way to each destination, by name.
+    plan
+        Makes or takes the plan of a destination, from the tables of this run.
+    at
+        Time of the delivery, in UTC.
+
+    Returns
+    -------
+    Run
+        Counts over all destinations; ``details`` has those of each.
+    """
+    with lake.run("activate") as run:
+        for name, connection in connections.items():
+            _deliver(run, lake, name, connection, plan(name, run), at)
+        for counts in run.details.values():
+            for what, number in counts.items():
+                run.counts[what] = run.counts.get(what, 0) + number
+        if not any(run.counts.values()):
+            run.nothing_to_do()
+    return _result(run)
+
+
+def _deliver(run: OpenRun, lake: Lake, name: str, connection: Connection, plan: Plan, at: datetime) -> None:
+    if plan.is_empty:
+        run.details[name] = dict.fromkeys(("added", "updated", "removed", "refused", "failed"), 0)
+        return
+    ledger = run.scan("activation/ledger") if run.exists("activation/ledger") else None
+    done = deliver(plan, connection, ledger, engine=lake.engine, sent_at=at)
+    run.problems += [f"{name}: {error.message}" for error in done.failed]
+    run.details[name] = done.counts
+    run.replace("activation/ledger", done.ledger)
+    run.append("activation/deliveries", lake.engine.load(done.deliveries))
+
+
+def _result(run: OpenRun) -> Run:
+    assert run.result is not None  # noqa: S101 - a run that ended without an error has its result
+    return run.result

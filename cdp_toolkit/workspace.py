@@ -1,0 +1,482 @@
+"""The folder that an analyst works in: its definitions, loaded and checked, and one short method a verb."""
+
+import datetime as dt
+from collections.abc import Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import narwhals as nw
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from cdp_toolkit import pipeline
+from cdp_toolkit.destinations.definition import Destination
+from cdp_toolkit.destinations.destination import Connection, open_connection
+from cdp_toolkit.destinations.plan import Plan
+from cdp_toolkit.destinations.planning import make_plan
+from cdp_toolkit.engines import Frame, open_engine
+from cdp_toolkit.errors import ConfigError, DataError, UnknownNameError
+from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.lake import Lake, OpenRun, Run
+from cdp_toolkit.model import Model
+from cdp_toolkit.profile import Profile, find_profile
+from cdp_toolkit.profiles import MergePolicy
+from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.sources.source import Source, open_source
+
+Moment = dt.datetime | str | None
+Definition = TypeVar("Definition", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """What ``cdp.yaml`` says.
+
+    Parameters
+    ----------
+    name
+        Name of the workspace.
+    timezone
+        Where days begin, such as ``Europe/Berlin``.
+    lake
+        Folder of the tables, or an address such as ``s3://bucket/lake``.
+    engine
+        ``polars`` or ``duckdb``.
+    sources
+        Settings of each source by its name; ``type`` names the connector, which checks the rest.
+    identity
+        Which identities link records.
+    merge_policies
+        Which record's value a profile shows, by name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    timezone: str = "UTC"
+    lake: str = "lake"
+    engine: str = "polars"
+    sources: dict[str, dict[str, Any]] = {}
+    identity: IdentityRules = IdentityRules()
+    merge_policies: dict[str, MergePolicy] = Field(default={"default": MergePolicy()})
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_timezone(cls, name: str) -> str:
+        ZoneInfo(name)
+        return name
+
+
+class Workspace:
+    """A folder with ``cdp.yaml``, ``segments/``, ``destinations/`` and the lake.
+
+    Parameters
+    ----------
+    folder
+        The folder; the current one by default.
+
+    Raises
+    ------
+    ConfigError
+        If there is no workspace, or its settings are wrong.
+
+    Examples
+    --------
+    >>> Workspace("nowhere")
+    Traceback (most recent call last):
+    ...
+    cdp_toolkit.errors.ConfigError: There is no workspace here.
+    Where: nowhere
+    Make one with `cdp init DIR`, or name its folder.
+    """
+
+    def __init__(self, folder: str | Path = ".") -> None:
+        self.folder = Path(folder)
+        if not (self.folder / "cdp.yaml").is_file():
+            raise ConfigError(
+                "There is no workspace here.",
+                where=str(folder),
+                hint="Make one with `cdp init DIR`, or name its folder.",
+            )
+        self.settings = _checked(Settings, self.folder / "cdp.yaml")
+        model = Model.standard()
+        own = self.folder / "schema.yaml"
+        self.model = model.extended(_read_yaml(own)) if own.is_file() else model
+        uri = self.settings.lake if "://" in self.settings.lake else self.folder / self.settings.lake
+        self.lake = Lake(uri, engine=open_engine(self.settings.engine), model=self.model)
+
+    # What is defined
+
+    @property
+    def segments(self) -> dict[str, Segment]:
+        """Segments by name, as their files say now."""
+        files = sorted((self.folder / "segments").glob("*.yaml"))
+        return _named(Segment.from_yaml(file.read_text("utf-8"), where=str(file)) for file in files)
+
+    @property
+    def destinations(self) -> dict[str, Destination]:
+        """Destinations by name, as their files say now."""
+        return _named(_checked(Destination, file) for file in sorted((self.folder / "destinations").glob("*.yaml")))
+
+    @cached_property
+    def sources(self) -> dict[str, Source]:
+        """Sources by name."""
+        return {
+            name: open_source(name, each, self.folder, self.settings.sources)
+            for name, each in self.settings.sources.items()
+        }
+
+    def save(self, segment: Segment) -> Path:
+        """Write a segment into its file.
+
+        Parameters
+        ----------
+        segment
+            The segment; a file of the same name is replaced.
+
+        Returns
+        -------
+        Path
+            ``segments/<name>.yaml``.
+        """
+        file = self.folder / "segments" / f"{segment.name}.yaml"
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(segment.to_yaml(), "utf-8")
+        return file
+
+    # The line
+
+    def load(self, *sources: str) -> Run:
+        """Read what is new in the sources.
+
+        Parameters
+        ----------
+        *sources
+            Names of sources; all by default.
+
+        Returns
+        -------
+        Run
+            Records by entity, and what was refused.
+        """
+        chosen = {name: _find("source", name, self.sources) for name in sources or self.sources}
+        return pipeline.load(self.lake, self.sources, only=tuple(chosen))
+
+    def stitch(self) -> Run:
+        """Find out which records are one, and make their profiles.
+
+        Returns
+        -------
+        Run
+            People, accounts, opportunities, events and refused links.
+        """
+        return pipeline.stitch(self.lake, self.settings.identity, as_of=self._moment(None))
+
+    def evaluate(self, *segments: str, as_of: Moment = None) -> Run:
+        """Find out who is in which audience.
+
+        Parameters
+        ----------
+        *segments
+            Names of segments; all active ones by default.
+        as_of
+            What ``now`` means: a time, or a text such as ``2026-11-01``; the present by default.
+
+        Returns
+        -------
+        Run
+            Size of each audience, and who entered and left.
+        """
+        known = self.segments
+        only = [_find("segment", name, known).name for name in segments] or None
+        return pipeline.evaluate(
+            self.lake,
+            list(known.values()),
+            as_of=self._moment(as_of),
+            timezone=self.settings.timezone,
+            only=only,
+        )
+
+    def plan(self, destination: str, *, as_of: Moment = None) -> Plan:
+        """Show what an activation would do.
+
+        Parameters
+        ----------
+        destination
+            Its name.
+        as_of
+            Time of the plan, which names files; the present by default.
+
+        Returns
+        -------
+        Plan
+            Who would be added, updated, removed, and who is refused and why.
+        """
+        return self._plan(destination, self.lake, self._moment(as_of))
+
+    def activate(
+        self, destination: str | Plan | None = None, *, dry_run: bool = False, as_of: Moment = None
+    ) -> Run | list[Plan]:
+        """Tell destinations what changed.
+
+        Parameters
+        ----------
+        destination
+            Its name, or a plan to carry out as it is; all destinations by default.
+        dry_run
+            Whether to show the plans only.
+        as_of
+            Time of the plan; the present by default.
+
+        Returns
+        -------
+        Run or list of Plan
+            What was sent; the plans if it is a dry run.
+        """
+        at = self._moment(as_of)
+        name = destination.destination if isinstance(destination, Plan) else destination
+        names = [name] if name else list(self.destinations)
+        if dry_run:
+            return [self._plan(each, self.lake, at) for each in names]
+        connections = {each: self._connection(each) for each in names}
+
+        def make(each: str, run: OpenRun) -> Plan:
+            return destination if isinstance(destination, Plan) else self._plan(each, run, at)
+
+        return pipeline.activate(self.lake, connections, make, at=at)
+
+    # What came out
+
+    def scan(self, name: str) -> Any:
+        """Return a table as the engine's own lazy frame.
+
+        Parameters
+        ----------
+        name
+            An entity such as ``person`` or ``event``, or any table of the lake such as ``segments/history``.
+
+        Returns
+        -------
+        polars.LazyFrame
+            Keyed by ``profile_id``; a relation of DuckDB if that is the engine.
+        """
+        return self.lake.scan(name if "/" in name or name == "runs" else f"profiles/{name}").to_native()
+
+    def members(self, segment: str) -> Any:
+        """Return who is in an audience.
+
+        Parameters
+        ----------
+        segment
+            Its name.
+
+        Returns
+        -------
+        polars.LazyFrame
+            ``profile_id`` with the times of its first and latest entry.
+        """
+        _find("segment", segment, self.segments)
+        rows = self.lake.scan("segments/membership")
+        realized = rows.filter((nw.col("segment") == segment) & (nw.col("status") == "realized"))
+        return realized.select("profile_id", "first_qualified_at", "last_qualified_at").to_native()
+
+    def preview(self, pql: str | Segment, entity: str = "person", *, as_of: Moment = None) -> Any:
+        """Show who a rule would find, without keeping anything.
+
+        Parameters
+        ----------
+        pql
+            A rule, or a segment.
+        entity
+            ``person`` or ``account``, for a rule.
+        as_of
+            What ``now`` means; the present by default.
+
+        Returns
+        -------
+        Preview
+            Size, sample, and what each clause removes.
+        """
+        from cdp_toolkit.segments.estimate import preview
+
+        segment = pql if isinstance(pql, Segment) else _segment(name="preview", entity=entity, pql=pql)
+        return preview(
+            segment,
+            self._profiles,
+            self.model,
+            as_of=self._moment(as_of),
+            timezone=self.settings.timezone,
+            segments=list(self.segments.values()),
+        )
+
+    def explain(self, segment: str, profile: "str | int | Profile", *, as_of: Moment = None) -> Any:
+        """Say why someone is in an audience, or not.
+
+        Parameters
+        ----------
+        segment
+            Name of the segment.
+        profile
+            A profile, its id, or any identity such as an e-mail address.
+        as_of
+            What ``now`` means; the present by default.
+
+        Returns
+        -------
+        Explanation
+            Every clause with true, false or unknown, and the values that decide.
+        """
+        from cdp_toolkit.segments.explain import explain
+
+        known = self.segments
+        chosen = _find("segment", segment, known)
+        found = profile if isinstance(profile, Profile) else find_profile(self.lake, chosen.entity, profile)
+        return explain(
+            chosen,
+            found.profile_id,
+            self._profiles,
+            self.model,
+            as_of=self._moment(as_of),
+            timezone=self.settings.timezone,
+            segments=list(known.values()),
+        )
+
+    def profile(self, identity: str | int) -> Profile:
+        """Find a person by any identity.
+
+        Parameters
+        ----------
+        identity
+            A profile id, e-mail address, ECID or source key such as ``1234@123-ABC-456.Marketo``.
+
+        Returns
+        -------
+        Profile
+            Values, where each came from, and the records behind them.
+        """
+        return find_profile(self.lake, "person", identity)
+
+    def account(self, identity: str | int) -> Profile:
+        """Find an account by any identity.
+
+        Parameters
+        ----------
+        identity
+            A profile id, source key, or the exact name of the account.
+
+        Returns
+        -------
+        Profile
+            Values, where each came from, and the records behind them.
+        """
+        return find_profile(self.lake, "account", identity)
+
+    def export(self, name: str, file: str | Path) -> Path:
+        """Write a table into a file.
+
+        Parameters
+        ----------
+        name
+            An entity or any table of the lake.
+        file
+            Where to; ``.csv`` or ``.parquet``.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        import polars as pl
+
+        file = Path(file)
+        table = self.lake.engine.collect(nw.from_native(self.scan(name)))
+        rows = pl.DataFrame(table)
+        if file.suffix == ".parquet":
+            rows.write_parquet(file)
+        elif file.suffix == ".csv":
+            lists = [column for column, kind in rows.schema.items() if isinstance(kind, pl.List)]
+            rows.with_columns(pl.col(lists).list.join(";")).write_csv(file)
+        else:
+            raise ConfigError(
+                f"No table is written as {file.suffix or 'a file without an ending'}.",
+                where=str(file),
+                hint="End it in .csv or .parquet.",
+            )
+        return file
+
+    def __repr__(self) -> str:
+        """Return the name, the folder and how much is defined."""
+        counts = f"{len(self.settings.sources)} sources, {len(self.segments)} segments, {len(self.destinations)} destinations"
+        return f"Workspace {self.settings.name!r} in {self.folder}: {counts}"
+
+    def _profiles(self, name: str) -> Frame:
+        return self.lake.scan(f"profiles/{name}")
+
+    def _connection(self, name: str) -> Connection:
+        return open_connection(_find("destination", name, self.destinations), self.folder)
+
+    def _plan(self, name: str, tables: Lake | OpenRun, as_of: dt.datetime) -> Plan:
+        destination, connection = _find("destination", name, self.destinations), self._connection(name)
+        entity = destination.entity({segment.name: segment.entity for segment in self.segments.values()})
+        return make_plan(
+            destination,
+            connection,
+            tables.scan("segments/membership"),
+            tables.scan(f"profiles/{entity}"),
+            tables.scan("activation/ledger") if tables.exists("activation/ledger") else None,
+            engine=self.lake.engine,
+            as_of=as_of,
+            entity=self.model.entity(entity),
+            records=tables.scan(f"entities/{entity}"),
+        )
+
+    def _moment(self, moment: Moment) -> dt.datetime:
+        if moment is None or moment == "":
+            return dt.datetime.now(dt.UTC)
+        try:
+            time = dt.datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+        except ValueError as error:
+            raise ConfigError(
+                f"{moment!r} is not a time.", where="as_of", hint="Write it as 2026-11-01 or 2026-11-01T08:00+01:00."
+            ) from error
+        zone = ZoneInfo(self.settings.timezone)
+        return (time if time.tzinfo else time.replace(tzinfo=zone)).astimezone(dt.UTC)
+
+
+def _find(kind: str, name: str, known: dict[str, Any]) -> Any:
+    if name not in known:
+        raise UnknownNameError(kind, name, known)
+    return known[name]
+
+
+def _named(definitions: Iterable[Any]) -> dict[str, Any]:
+    return {definition.name: definition for definition in definitions}
+
+
+def _segment(**settings: Any) -> Segment:
+    try:
+        return Segment(**settings)
+    except ValidationError as error:
+        raise ConfigError(error.errors()[0]["msg"], where="preview") from error
+
+
+def _read_yaml(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text("utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError("The file is no YAML.", where=str(file), hint=str(error)) from error
+    except UnicodeDecodeError as error:
+        raise DataError("The file is not UTF-8.", where=str(file), hint="Save it as UTF-8.") from error
+
+
+def _checked(kind: type[Definition], file: Path) -> Definition:
+    try:
+        return kind.model_validate(_read_yaml(file))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            f"{first['msg']}: {'.'.join(str(part) for part in first['loc'])}.",
+            where=str(file),
+            hint=f"Known keys: {', '.join(kind.model_fields)}.",
+        ) from error
