@@ -93,11 +93,15 @@ class World:
     def frame(self, rows: list[dict[str, Any]], schema: pa.Schema) -> Frame:
         return self.engine.load(pa.Table.from_pylist(rows, schema=schema))
 
+    @property
+    def membership(self) -> Frame:
+        return self.frame(self.members, MEMBER)
+
     def plan(self, destination: Destination, connection: Connection | None = None) -> Plan:
         return make_plan(
             destination,
             connection or open_connection(destination, self.folder),
-            self.frame(self.members, MEMBER),
+            self.membership,
             self.frame(self.profiles, PERSON if self.entity == "person" else ACCOUNT),
             self.engine.load(self.ledger),
             engine=self.engine,

@@ -177,7 +177,7 @@ def test_a_label_that_the_destination_forbids_keeps_the_column_in(world):
 KINDS = st.sampled_from(["stays", "opted out", "shared", "gone", "no mail"])
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(KINDS, max_size=5), after=st.lists(KINDS, max_size=5))
 def test_no_member_vanishes_and_a_plan_carried_out_leaves_nothing_to_do(tmp_path_factory, world_of, before, after):
     world = world_of(tmp_path_factory.mktemp("world"))
