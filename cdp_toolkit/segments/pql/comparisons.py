@@ -194,6 +194,7 @@ def in_list(value: Bound, items: Sequence[Any], node: n.Node, clock: Clock) -> B
     for each in known if value.kind in {"text", "number"} else ():
         same_kind(value, each, node)
     if known and value.kind in {"text", "number"}:
-        listed = Constant(tuple(cast("Any", each.value) for each in known), kind="list", source=node)
+        plain = (float(each) if value.kind == "number" else each for each in items)
+        listed = Constant(tuple(plain), kind="list", source=node)
         return truth("in", value, listed, source=node)
     return truth("or", *(compared("=", value, each, node, clock) for each in known), source=node)

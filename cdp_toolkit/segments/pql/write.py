@@ -223,7 +223,7 @@ def _(node: n.Quantifier) -> str:
 
 @_write.register
 def _(node: n.Fold) -> str:
-    return f"{node.function} {_within(node.value, _OR)} over {_listed(node.sources)}"
+    return f"{node.function} {_within(node.value, _PATH)} over {_listed(node.sources)}"
 
 
 @_write.register
