@@ -81,8 +81,8 @@ def activate(
 ) -> None:
     """Tell destinations what changed."""
     workspace = _workspace()
-    for name in destinations or [None]:
-        _show(workspace.activate(name, dry_run=dry_run, as_of=as_of))
+    for name in destinations or ("",):
+        _show(workspace.activate(name or None, dry_run=dry_run, as_of=as_of))
 
 
 @app.command()

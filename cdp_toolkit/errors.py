@@ -10,8 +10,8 @@
     │   └── NotYetError         a table that no run has written yet
     ├── LakeError               the lake cannot do what was asked
     │   └── LakeBusyError       another run is writing
-    ├── SourceError             this object could not be read; the run goes on and ends partial
-    ├── ActivationError         this batch could not be delivered; the run goes on and ends partial
+    ├── SourceError             an object could not be read; the run goes on and ends partial
+    ├── ActivationError         a batch could not be delivered; the run goes on and ends partial
     └── ConnectorStopped        the connector cannot go on at all (login, account)
 
 A message has three parts: what is wrong, where, and what to do about it.
@@ -110,11 +110,11 @@ class LakeBusyError(LakeError):
 
 
 class SourceError(CdpError):
-    """This object of a source could not be read; the run goes on and ends partial."""
+    """An object of a source could not be read; the run goes on and ends partial."""
 
 
 class ActivationError(CdpError):
-    """This batch could not be delivered; the run goes on and ends partial."""
+    """A batch could not be delivered; the run goes on and ends partial."""
 
 
 class ConnectorStopped(CdpError):  # noqa: N818 - it says what happened, as in the contract of connectors

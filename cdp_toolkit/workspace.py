@@ -24,7 +24,6 @@ from cdp_toolkit.model import Model
 from cdp_toolkit.profile import Profile, find_profile
 from cdp_toolkit.profiles import MergePolicy
 from cdp_toolkit.segments.definition import Segment
-from cdp_toolkit.sources.source import Source, open_source
 
 Moment = dt.datetime | str | None
 Definition = TypeVar("Definition", bound=BaseModel)
@@ -120,8 +119,10 @@ class Workspace:
         return _named(_checked(Destination, file) for file in sorted((self.folder / "destinations").glob("*.yaml")))
 
     @cached_property
-    def sources(self) -> dict[str, Source]:
+    def sources(self) -> dict[str, Any]:
         """Sources by name."""
+        from cdp_toolkit.sources.source import open_source
+
         return {
             name: open_source(name, each, self.folder, self.settings.sources)
             for name, each in self.settings.sources.items()

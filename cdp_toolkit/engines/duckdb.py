@@ -1,7 +1,6 @@
 """DuckDB: SQL on this machine, within the memory that it is given."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import duckdb
 import narwhals as nw
@@ -25,7 +24,8 @@ class DuckdbEngine:
         self._connection.execute("SET TimeZone = 'UTC'")
         # DuckDB 2.0.1 takes two joins of one table with itself for the same and answers with the columns of the other.
         self._connection.execute("SET disabled_optimizers = 'common_subplan'")
-        self._connection.create_function(
+        # The stubs want an enumeration for `type` that DuckDB moves between its versions; the text is the same to it.
+        self._connection.create_function(  # type: ignore[call-overload]
             "key64", _key64, [duckdb.sqltype("VARCHAR")], duckdb.sqltype("BIGINT"), type="arrow"
         )
         self._tables = 0
@@ -44,13 +44,13 @@ class DuckdbEngine:
 
     def collect(self, frame: Frame) -> pa.Table:
         """Run a frame and return its rows; see ``Engine.collect``."""
-        return frame.to_native().to_arrow_table()
+        return _relation(frame).to_arrow_table()
 
     def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
         """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
         write_deltalake(
             uri,
-            frame.to_native().to_arrow_reader(),
+            _relation(frame).to_arrow_reader(),
             mode=mode,
             schema_mode="overwrite" if mode == "overwrite" else "merge",
             storage_options=dict(options) or None,
@@ -59,7 +59,7 @@ class DuckdbEngine:
     def key64(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
         """Add 64-bit hashes of text columns; see ``Engine.key64``."""
         added = ", ".join(f"key64({_quoted(text)}) AS {_quoted(new)}" for new, text in columns.items())
-        return nw.from_native(frame.to_native().project(f"*, {added}"))
+        return nw.from_native(_relation(frame).project(f"*, {added}"))
 
     def latest(self, frame: Frame, *, by: str, order: Sequence[str], columns: Sequence[str]) -> Frame:
         """Return the latest value of each column; see ``Engine.latest``."""
@@ -69,32 +69,32 @@ class DuckdbEngine:
             for name in dict.fromkeys(columns)
             if name != by
         ]
-        return nw.from_native(frame.to_native().aggregate(", ".join([_quoted(by), *values]), _quoted(by)))
+        return nw.from_native(_relation(frame).aggregate(", ".join([_quoted(by), *values]), _quoted(by)))
 
     def distinct(self, frame: Frame, *, by: str, column: str) -> Frame:
         """Return the distinct values of a column as lists; see ``Engine.distinct``."""
         value = _quoted(column)
-        kept = frame.to_native().filter(f"{value} IS NOT NULL AND {_quoted(by)} IS NOT NULL")
+        kept = _relation(frame).filter(f"{value} IS NOT NULL AND {_quoted(by)} IS NOT NULL")
         listed = kept.aggregate(f"{_quoted(by)}, list(DISTINCT {value} ORDER BY {value}) AS {value}", _quoted(by))
         return nw.from_native(listed)
 
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together; see ``Engine.connected_components``."""
-        pairs = links.to_native().project("a, b").fetchnumpy()
+        pairs = _relation(links).project("a, b").fetchnumpy()
         nodes, roots = components(pairs["a"], pairs["b"])
         return self.load(pa.table({"node": nodes, "component": roots}))
 
     def parse(self, frame: Frame, columns: Mapping[str, FieldType]) -> Frame:
         """Turn clean text into values; see ``Engine.parse``."""
         changes = ", ".join(f"{_parsed(_quoted(name), kind)} AS {_quoted(name)}" for name, kind in columns.items())
-        return nw.from_native(frame.to_native().project(f"* REPLACE ({changes})"))
+        return nw.from_native(_relation(frame).project(f"* REPLACE ({changes})"))
 
     def json(self, frame: Frame, columns: Mapping[str, tuple[str, JsonPath]]) -> Frame:
         """Take values out of columns that hold JSON; see ``Engine.json``."""
         added = ", ".join(f"{_json_value(text, path)} AS {_quoted(new)}" for new, (text, path) in columns.items())
-        return nw.from_native(frame.to_native().project(f"*, {added}"))
+        return nw.from_native(_relation(frame).project(f"*, {added}"))
 
-    def _kept(self, table: pa.Table) -> Any:
+    def _kept(self, table: pa.Table) -> duckdb.DuckDBPyRelation:
         # A relation over a local Arrow table dies with the variable; a temporary table of the connection does not.
         self._tables += 1
         name = f"loaded_{self._tables}"
@@ -107,6 +107,11 @@ def _key64(texts: pa.ChunkedArray) -> pa.ChunkedArray:
         plh.col("text").nchash.xxhash64(seed=42).reinterpret(signed=True) & (2**63 - 1)
     )
     return hashes.to_series().to_arrow()
+
+
+def _relation(frame: Frame) -> duckdb.DuckDBPyRelation:
+    relation: duckdb.DuckDBPyRelation = frame.to_native()
+    return relation
 
 
 def _quoted(name: str) -> str:

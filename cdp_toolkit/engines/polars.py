@@ -26,7 +26,7 @@ class PolarsEngine:
         """Return the rows of Parquet files; see ``Engine.scan``."""
         if not files:
             return self.load(schema.empty_table())
-        expected = pl.from_arrow(schema.empty_table())
+        expected = pl.DataFrame(schema.empty_table())
         frame = pl.scan_parquet(
             list(files), schema=expected.schema, missing_columns="insert", extra_columns="ignore", glob=False
         )
@@ -34,15 +34,15 @@ class PolarsEngine:
 
     def load(self, table: pa.Table) -> Frame:
         """Return a small Arrow table as a frame; see ``Engine.load``."""
-        return nw.from_native(pl.from_arrow(table).lazy())
+        return nw.from_native(pl.DataFrame(table).lazy())
 
     def collect(self, frame: Frame) -> pa.Table:
         """Run a frame and return its rows; see ``Engine.collect``."""
-        return frame.to_native().collect().to_arrow(compat_level=pl.CompatLevel.oldest())
+        return _lazy(frame).collect().to_arrow(compat_level=pl.CompatLevel.oldest())
 
     def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
         """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
-        frame.to_native().sink_delta(
+        _lazy(frame).sink_delta(
             uri,
             mode=mode,
             storage_options=dict(options) or None,
@@ -55,7 +55,7 @@ class PolarsEngine:
             new: plh.col(text).nchash.xxhash64(seed=42).reinterpret(signed=True) & _POSITIVE
             for new, text in columns.items()
         }
-        return nw.from_native(frame.to_native().with_columns(**hashes))
+        return nw.from_native(_lazy(frame).with_columns(**hashes))
 
     def latest(self, frame: Frame, *, by: str, order: Sequence[str], columns: Sequence[str]) -> Frame:
         """Return the latest value of each column; see ``Engine.latest``.
@@ -64,29 +64,29 @@ class PolarsEngine:
         streaming takes 1.3 s, sort_by in the aggregation 3.8 s.
         """
         values = [column for column in columns if column != by]
-        rows = frame.to_native().select(list(dict.fromkeys([by, *order, *values]))).collect()
+        rows = _lazy(frame).select(list(dict.fromkeys([by, *order, *values]))).collect()
         last = rows.sort(by, *order).group_by(by, maintain_order=True).agg(pl.col(values).last(ignore_nulls=True))
         return nw.from_native(last.lazy())
 
     def distinct(self, frame: Frame, *, by: str, column: str) -> Frame:
         """Return the distinct values of a column as lists; see ``Engine.distinct``."""
-        values = frame.to_native().select(by, column).drop_nulls().unique()
+        values = _lazy(frame).select(by, column).drop_nulls().unique()
         return nw.from_native(values.group_by(by).agg(pl.col(column).sort()))
 
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together; see ``Engine.connected_components``."""
-        pairs = links.to_native().select("a", "b").collect()
+        pairs = _lazy(links).select("a", "b").collect()
         nodes, roots = components(pairs["a"].to_numpy(), pairs["b"].to_numpy())
         return nw.from_native(pl.LazyFrame({"node": nodes, "component": roots}))
 
     def parse(self, frame: Frame, columns: Mapping[str, FieldType]) -> Frame:
         """Turn clean text into values; see ``Engine.parse``."""
-        return nw.from_native(frame.to_native().with_columns(_parsed(name, kind) for name, kind in columns.items()))
+        return nw.from_native(_lazy(frame).with_columns(_parsed(name, kind) for name, kind in columns.items()))
 
     def json(self, frame: Frame, columns: Mapping[str, tuple[str, JsonPath]]) -> Frame:
         """Take values out of columns that hold JSON; see ``Engine.json``."""
         values = {new: _json_value(text, path) for new, (text, path) in columns.items()}
-        return nw.from_native(frame.to_native().with_columns(**values))
+        return nw.from_native(_lazy(frame).with_columns(**values))
 
 
 def _json_value(text: str, path: JsonPath) -> pl.Expr:
@@ -101,6 +101,11 @@ def _json_value(text: str, path: JsonPath) -> pl.Expr:
         pl.col(text).str.contains(f'"{step}"', literal=True) for step in path if isinstance(step, str)
     )
     return pl.when(holds).then(text).str.json_path_match(f"${steps}")
+
+
+def _lazy(frame: Frame) -> pl.LazyFrame:
+    native: pl.LazyFrame = frame.to_native()
+    return native
 
 
 def _parsed(name: str, kind: FieldType) -> pl.Expr:

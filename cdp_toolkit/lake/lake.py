@@ -142,7 +142,8 @@ class Lake(Store):
 
 
 def _file_system(uri: str) -> tuple[FileSystem, str]:
-    return FileSystem.from_uri(uri if "://" in uri else str(Path(uri).resolve()))
+    system, path = FileSystem.from_uri(uri if "://" in uri else str(Path(uri).resolve()))
+    return system, path
 
 
 def _transaction(name: str) -> str:

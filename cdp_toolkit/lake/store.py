@@ -167,9 +167,9 @@ class Store:
             The version written.
         """
         uri, committed = f"{self.uri}/{name}", self.version(name)
-        if mode == "append" and committed is None:
+        if committed is None:
             mode = "overwrite"
-        if mode == "append" and self.head(name) != committed:
+        elif mode == "append" and self.head(name) != committed:
             # A run was killed after it had written here: its rows are not part of the table.
             DeltaTable(uri, storage_options=self.options).restore(committed)
         self.engine.sink(frame, uri, mode=mode, options=self.options)

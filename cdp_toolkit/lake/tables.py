@@ -5,6 +5,7 @@ delivered and from the model; all others are listed here. Types are the names of
 (``text`` for any string), which every engine maps to its own.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cdp_toolkit.errors import UnknownNameError
@@ -43,7 +44,7 @@ class Table:
     row: str
     written_by: str
     key: tuple[str, ...]
-    columns: dict[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
 
 
 _TABLES = (
@@ -126,7 +127,7 @@ def table(name: str, model: Model | None = None) -> Table:
         return Table(name, f"a row of {last.partition('/')[2]} as delivered", "load", ("_batch", "_file", "_line"))
     if folder in {"entities", "profiles"} and last in model.entities:
         entity = model.entities[last]
-        own = {field.name: field.type for field in entity.fields.values()}
+        own: dict[str, str] = {field.name: field.type for field in entity.fields.values()}
         if folder == "entities":
             return Table(
                 name, f"a record of {entity.label} in its source", "load", ("source_key",), RECORD_COLUMNS | own

@@ -186,7 +186,8 @@ class Model(BaseModel):
     @model_validator(mode="after")
     def _relations_end_somewhere(self) -> Self:
         for entity in self.entities.values():
-            for each in (*entity.relations.values(), *entity.fields.values()):
+            ends: list[Relation | Field] = [*entity.relations.values(), *entity.fields.values()]
+            for each in ends:
                 if each.to is not None and each.to not in self.entities:
                     raise UnknownNameError("entity", each.to, self.entities, where=f"{entity.name}.{each.name}")
         return self

@@ -1,0 +1,154 @@
+"""The line from entity tables to profiles, on every engine."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
+from cdp_toolkit import pipeline
+from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.lake import Lake
+from cdp_toolkit.lake.tables import table
+from cdp_toolkit.model import Model
+from cdp_toolkit.model.types import arrow_type
+
+MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
+JUNE = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
+
+
+def person(key, **values):
+    return {"source_key": key, "is_deleted": False, "updated_at": MAY, **values}
+
+
+@pytest.fixture
+def lake(tmp_path, engine):
+    return Lake(tmp_path / "lake", engine=engine)
+
+
+@pytest.fixture
+def loaded(lake, engine):
+    def load(entities, identities):
+        with lake.run("load") as run:
+            for name in Model.standard().entities:
+                columns = table(f"entities/{name}").columns
+                schema = pa.schema([(column, arrow_type(kind)) for column, kind in columns.items()])
+                rows = [dict.fromkeys(schema.names) | row for row in entities.get(name, [])]
+                run.replace(f"entities/{name}", engine.load(pa.Table.from_pylist(rows, schema=schema)))
+            run.replace("entities/identities", _identities(engine, identities))
+
+    return load
+
+
+def _identities(engine, carried):
+    names = ("entity", "source_key", "namespace", "value")
+    columns = {name: [each[index] for each in carried] for index, name in enumerate(names)}
+    spelt = [f"{namespace}:{value}" for _, _, namespace, value in carried]
+    text = pa.table(columns | {"spelt": spelt}, schema=pa.schema([(name, pa.string()) for name in (*names, "spelt")]))
+    hashed = engine.key64(engine.load(text), {"record_key": "source_key", "value_key": "spelt"})
+    return hashed.drop("spelt")
+
+
+def carried(key, *emails, entity="person"):
+    return [(entity, key, f"{entity}_key", key), *((entity, key, "email", email) for email in emails)]
+
+
+def test_records_with_one_address_become_one_person_with_the_latest_values(lake, loaded, rows):
+    loaded(
+        {
+            "person": [
+                person("1@m.Marketo", first_name="Ana", city="Bonn"),
+                person("2@s.Salesforce", first_name="Anna", updated_at=JUNE),
+            ]
+        },
+        [*carried("1@m.Marketo", "a@x.example"), *carried("2@s.Salesforce", "a@x.example")],
+    )
+
+    run = pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+
+    people = lake.scan("profiles/person")
+    assert run.counts["people"] == 1
+    assert rows(people, "first_name", "city", "records") == [("Anna", "Bonn", 2)]
+    assert rows(people, "source_keys", "emails") == [(["1@m.Marketo", "2@s.Salesforce"], ["a@x.example"])]
+
+
+def test_stitching_again_without_a_change_writes_nothing_and_says_so(lake, loaded):
+    loaded({"person": [person("1@m.Marketo")]}, carried("1@m.Marketo"))
+    pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+    before = lake.log.versions()
+
+    run = pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+
+    assert run.outcome == "unchanged"
+    assert lake.log.versions() == before
+
+
+def test_events_find_their_person_by_record_by_address_or_by_browser_and_else_stay_without(lake, loaded, rows):
+    event = {"is_deleted": False, "event_type": "web", "timestamp": MAY}
+    loaded(
+        {
+            "person": [person("1@m.Marketo")],
+            "event": [
+                event | {"source_key": "e1", "person_key": "1@m.Marketo"},
+                event | {"source_key": "e2", "email": "a@x.example"},
+                event | {"source_key": "e3", "ecid": "123"},
+                event | {"source_key": "e4", "ecid": "999"},
+            ],
+        },
+        [*carried("1@m.Marketo", "a@x.example"), ("person", "1@m.Marketo", "ecid", "123")],
+    )
+
+    pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+
+    known = lake.scan("profiles/event").select("source_key", "profile_id")
+    assert [(key, owner is not None) for key, owner in rows(known, "source_key", "profile_id")] == [
+        ("e1", True), ("e2", True), ("e3", True), ("e4", False)
+    ]  # fmt: skip
+
+
+def test_a_person_works_for_the_account_of_each_record_and_of_each_active_tie(lake, loaded, rows):
+    tie = {"is_deleted": False, "person_key": "1@s.S"}
+    loaded(
+        {
+            "person": [person("1@s.S", account_key="a@s.S")],
+            "account": [{"source_key": f"{name}@s.S", "is_deleted": False, "account_name": name} for name in "abc"],
+            "account_person": [
+                tie | {"source_key": "t1", "account_key": "b@s.S", "is_active": True},
+                tie | {"source_key": "t2", "account_key": "c@s.S", "is_active": False},
+            ],
+        },
+        [*carried("1@s.S"), *(each for name in "abc" for each in carried(f"{name}@s.S", entity="account"))],
+    )
+
+    pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+
+    names = lake.scan("profiles/account").select(account_id="profile_id", account_name="account_name")
+    worked = lake.scan("profiles/person_account").join(names, on="account_id", how="inner")
+    assert rows(worked, "account_name") == ["a", "b"]
+    assert len(rows(lake.scan("profiles/account_person"), "source_key")) == 2
+
+
+def test_accounts_are_related_by_parent_by_a_shared_parent_and_by_domain(lake, loaded, rows):
+    account = {"is_deleted": False}
+    loaded(
+        {
+            "account": [
+                account | {"source_key": "p@s.S", "account_name": "parent"},
+                account | {"source_key": "c@s.S", "account_name": "child", "parent_key": "p@s.S"},
+                account
+                | {"source_key": "d@s.S", "account_name": "other child", "parent_key": "p@s.S", "domain": "x.example"},
+                account | {"source_key": "e@s.S", "account_name": "same domain", "domain": "x.example"},
+            ]
+        },
+        [each for name in "pcde" for each in carried(f"{name}@s.S", entity="account")],
+    )
+
+    pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+
+    names = lake.scan("profiles/account").select("profile_id", "account_name")
+    pairs = lake.scan("profiles/account_account").join(
+        names.select(account_id="profile_id", one="account_name"), on="account_id", how="inner"
+    ).join(names.select(related_id="profile_id", other="account_name"), on="related_id", how="inner")  # fmt: skip
+    assert {frozenset(pair) for pair in rows(pairs, "one", "other")} == {
+        frozenset({"parent", "child"}), frozenset({"parent", "other child"}), frozenset({"child", "other child"}),
+        frozenset({"other child", "same domain"}),
+    }  # fmt: skip
