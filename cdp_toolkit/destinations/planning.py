@@ -72,6 +72,8 @@ def make_plan(
         If the destination cannot take these audiences, this mode or this mapping.
     UnknownNameError
         If a mapped column does not exist; with the nearest names.
+    ValueError
+        If the connection requires a source and there are no ``records``.
     """
     mode = _mode(destination, connection, entity)
     columns = field_columns(destination, connection, profiles, entity)
