@@ -1,7 +1,7 @@
 """A made-up B2B world whose truth is known, and a measure of how well it was found again."""
 
-from cdp_toolkit.demo.truth import StitchQuality, evaluate_stitching
 from cdp_toolkit.demo.folder import make_workspace
+from cdp_toolkit.demo.quality import StitchQuality, evaluate_stitching
 from cdp_toolkit.demo.world import World, make_world
 from cdp_toolkit.demo.write import write_world
 

@@ -21,11 +21,11 @@ TYPES = {
     37: "Delete Lead", 46: "Interesting Moment", 104: "Change Status in Progression",
 }  # fmt: skip
 
-VARIANT = {
-    "activityTypeId": pl.Int64, "campaignId": pl.Int64, "primaryAttributeValueId": pl.Int64,
-    "primaryAttributeValue": pl.String, "attributes": pl.String, "weight": pl.Float64,
-}  # fmt: skip
-ACTION = {"lead": pl.Int64, "at": MOMENT, "variant": pl.Int64}
+VARIANT = pl.Schema({
+    "activityTypeId": pl.Int64(), "campaignId": pl.Int64(), "primaryAttributeValueId": pl.Int64(),
+    "primaryAttributeValue": pl.String(), "attributes": pl.String(), "weight": pl.Float64(),
+})  # fmt: skip
+ACTION = pl.Schema({"lead": pl.Int64(), "at": MOMENT, "variant": pl.Int64()})
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,7 @@ def log(parts: Sequence[Activities]) -> pl.DataFrame:
     """
     offsets = np.cumsum([0, *(part.variants.height for part in parts)])
     actions = pl.concat([
-        part.actions.select(pl.col(name).cast(kind) for name, kind in ACTION.items()).with_columns(
-            variant=pl.col("variant") + int(offset)
-        )
+        part.actions.select(ACTION.names()).cast(ACTION).with_columns(variant=pl.col("variant") + int(offset))
         for part, offset in zip(parts, offsets, strict=False)
     ]).sort("at", "lead", "variant")  # fmt: skip
     texts = pl.concat([part.variants.drop("weight") for part in parts])[actions["variant"]]

@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 
 from cdp_toolkit.demo.activities import Activities, variants
-from cdp_toolkit.demo.dice import Dice, Whole
+from cdp_toolkit.demo.dice import Dice, Whole, lasting
 from cdp_toolkit.demo.words import BROWSERS, FORMS, PAGES, QUERIES, REFERRERS, SITE
 
 MONTHS_18 = timedelta(days=548)
@@ -155,5 +155,5 @@ def _which(table: pl.DataFrame, rows: int, dice: Dice) -> Whole:
 
 
 def _later(actions: pl.DataFrame, low_s: int, high_s: int, dice: Dice) -> pl.DataFrame:
-    waited = pl.duration(seconds=pl.Series(dice.whole(low_s, high_s, rows=actions.height)))
+    waited = lasting(dice.whole(low_s, high_s, rows=actions.height))
     return actions.with_columns(at=pl.col("at") + waited)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from cdp_toolkit.demo.dice import Dice, days_before, only
+from cdp_toolkit.demo.dice import Dice, days_before, lasting, only
 from cdp_toolkit.demo.words import CHANNELS, LISTS
 
 ANSWERS = {"Invited": 0.5, "Clicked": 0.2, "Registered": 0.15, "Attended": 0.15}
@@ -97,7 +97,7 @@ def make_campaign_members(campaigns: pl.DataFrame, records: pl.DataFrame, mean: 
     pairs = pl.DataFrame({"campaign": chosen, "record": record}).unique(maintain_order=True)
     rows = pairs.height
     status = dice.pick(list(ANSWERS), rows=rows, weights=list(ANSWERS.values()))
-    waited = pl.duration(hours=pl.Series(dice.whole(1, 200, rows=rows)))
+    waited = lasting(3600 * dice.whole(1, 200, rows=rows))
     return (
         pairs.with_row_index("member")
         .join(campaigns.select("campaign", joined_at="starts_at"), on="campaign", how="left", maintain_order="left")
@@ -105,7 +105,7 @@ def make_campaign_members(campaigns: pl.DataFrame, records: pl.DataFrame, mean: 
             records.to_series(0).gather(pairs["record"]),
             status.alias("status"),
             has_responded=status.is_in(["Registered", "Attended"]),
-            joined_at=pl.col("joined_at") + pl.duration(minutes=pl.Series(dice.whole(0, 2000, rows=rows))),
+            joined_at=pl.col("joined_at") + lasting(60 * dice.whole(0, 2000, rows=rows)),
         )
         .with_columns(responded_at=pl.when("has_responded").then(pl.col("joined_at") + waited))
         .drop("record")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 Whole = NDArray[np.int64]
 Real = NDArray[np.float64]
 
-MOMENT = pl.Datetime("us", "UTC")
+MOMENT: pl.DataType = pl.Datetime("us", "UTC")
 
 
 class Dice:
@@ -39,11 +39,11 @@ class Dice:
 
     def whole(self, low: int, high: int, *, rows: int) -> Whole:
         """Return whole numbers from ``low`` to ``high``, both included."""
-        return self._throw.integers(low, high, rows, endpoint=True)
+        return np.asarray(self._throw.integers(low, high, rows, endpoint=True), dtype=np.int64)
 
     def share(self, *, rows: int) -> Real:
         """Return numbers from 0 up to 1."""
-        return self._throw.random(rows)
+        return np.asarray(self._throw.random(rows), dtype=np.float64)
 
     def lognormal(self, median: float, spread: float, *, rows: int) -> Real:
         """Return positive numbers around ``median``, with few that are very large."""
@@ -55,7 +55,7 @@ class Dice:
 
     def counts(self, mean: float, weights: Real) -> Whole:
         """Return how often each row happens: ``mean`` times on average, in proportion to its weight."""
-        return self._throw.poisson(mean * weights / weights.mean())
+        return np.asarray(self._throw.poisson(mean * weights / weights.mean()), dtype=np.int64)
 
     def power(self, *, rows: int) -> Real:
         """Return weights of which few are large and most are small (Pareto, finite mean)."""
@@ -68,7 +68,7 @@ class Dice:
     def index(self, weights: Sequence[float] | Real, *, rows: int) -> Whole:
         """Return positions in ``weights``, the heavy ones more often."""
         ends = np.cumsum(np.asarray(weights, dtype=np.float64))
-        return np.searchsorted(ends, self._throw.random(rows) * ends[-1], side="right").astype(np.int64)
+        return np.asarray(np.searchsorted(ends, self._throw.random(rows) * ends[-1], side="right"), dtype=np.int64)
 
     def pick(self, options: Sequence[str], *, rows: int, weights: Sequence[float] | None = None) -> pl.Series:
         """Return one of the options a row, the heavy ones more often."""
@@ -95,6 +95,22 @@ def only(values: Whole, where: pl.Series) -> pl.Series:
         Whole numbers and nulls.
     """
     return pl.select(pl.when(where).then(pl.Series(values))).to_series()
+
+
+def lasting(seconds: Whole | Real) -> pl.Series:
+    """Return durations of so many whole seconds.
+
+    Parameters
+    ----------
+    seconds
+        One number a row.
+
+    Returns
+    -------
+    polars.Series
+        Durations.
+    """
+    return pl.Series(seconds.astype(np.int64) * 1_000_000).cast(pl.Duration("us"))
 
 
 def days_before(as_of: datetime, days: Real) -> pl.Series:

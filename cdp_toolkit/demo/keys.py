@@ -7,6 +7,7 @@ from cdp_toolkit.demo.dice import Whole
 
 MARKETO = "123-ABC-456.Marketo"
 SALESFORCE = "00D5g000000demo.Salesforce"
+REGISTRY = "demo.Registry"
 
 _DIGITS = np.frombuffer(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", dtype="S1")
 _CHECKS = np.frombuffer(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345", dtype="S1")
@@ -32,7 +33,7 @@ def salesforce_ids(prefix: str, numbers: Whole) -> pl.Series:
     Examples
     --------
     >>> salesforce_ids("003", np.array([0, 36])).to_list()
-    ['0035g00000ABCabAA0', '0035g00000ABCaBAA0']
+    ['0035g00007B0000AAB', '0035g00007B000aAAB']
     """
     places = (numbers[:, None] + _FIRST) // 62 ** np.arange(8, -1, -1) % 62
     head = np.broadcast_to(np.frombuffer(f"{prefix}5g0".encode(), dtype="S1"), (numbers.size, 6))

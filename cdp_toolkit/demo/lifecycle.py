@@ -12,6 +12,7 @@ from cdp_toolkit.demo.words import LEAD_SOURCES, SITE
 
 def lifecycle(
     leads: pl.DataFrame,
+    *,
     programs: pl.DataFrame,
     program_members: pl.DataFrame,
     lists: pl.DataFrame,

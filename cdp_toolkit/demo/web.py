@@ -6,8 +6,8 @@ from itertools import product
 import numpy as np
 import polars as pl
 
-from cdp_toolkit.demo.dice import Dice, Real
-from cdp_toolkit.demo.keys import SALESFORCE
+from cdp_toolkit.demo.dice import Dice, Real, lasting
+from cdp_toolkit.demo.keys import REGISTRY, SALESFORCE
 from cdp_toolkit.demo.people import make_ecids
 from cdp_toolkit.demo.words import BROWSERS, PAGES, REFERRERS, SITE
 
@@ -41,7 +41,7 @@ def make_web_events(devices: pl.DataFrame, buyers: pl.Series, as_of: datetime, d
     eager = np.concatenate([1.0 + known["is_buyer"].to_numpy(), np.full(strangers.len(), 0.6)])
     ecid = ecids.gather(np.repeat(np.arange(ecids.len()), dice.counts(1.3, dice.power(rows=ecids.len()) * eager)))
     ago: Real = 540 * dice.early(1.3, rows=ecid.len())
-    at = (pl.lit(as_of) - pl.duration(seconds=pl.Series((ago * 86_400).astype(np.int64) + 1))).alias("timestamp")
+    at = (pl.lit(as_of) - lasting(ago * 86_400 + 1)).alias("timestamp")
     views = _views()
     chosen = views.drop("weight")[dice.index(views["weight"].to_numpy(), rows=ecid.len())]
     identity = pl.concat_list(pl.struct(id=ecid, primary=pl.lit(True)))  # fmt: skip
@@ -76,8 +76,8 @@ def make_related_accounts(companies: pl.DataFrame, account_ids: pl.Series, as_of
     own, other = (pl.format("{}@{}", name, pl.lit(SALESFORCE)) for name in ("own", "other"))
     return pairs.select(
         accountKey=pl.struct(
-            sourceType=pl.lit("Registry"), sourceInstanceID=pl.lit("demo"), sourceID="own",
-            sourceKey=pl.format("{}@demo.Registry", "own"),
+            sourceType=pl.lit(REGISTRY.split(".")[1]), sourceInstanceID=pl.lit(REGISTRY.split(".")[0]), sourceID="own",
+            sourceKey=pl.format("{}@{}", "own", pl.lit(REGISTRY)),
         ),
         relatedAccountKeys=pl.concat_list(pl.struct(sourceKey=other)),
         extSourceSystemAudit=pl.struct(

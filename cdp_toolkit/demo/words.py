@@ -1,5 +1,7 @@
 """The words that the made-up world is written in."""
 
+# ruff: noqa: SIM905 - a hundred names are read best as text
+
 FIRST_NAMES = (
     "Anna Marie Peter John Mary James Linda Robert Susan Michael Karen David Sarah William Emma Thomas Laura Daniel "
     "Julia Markus Sabine Jürgen Björn Åsa Zoë François Chloé Noémie Łukasz Agnieszka Søren Ingrid Jan Pieter Femke "
