@@ -103,9 +103,11 @@ def _grouped(column: str) -> pl.Expr:
 
 
 def _with_bad(rows: pl.DataFrame, column: str, value: str | None, count: int) -> pl.DataFrame:
-    """Add copies of the first rows with ids of their own and a value that cannot be read."""
+    """Add copies of some rows with ids of their own and a value that cannot be read."""
     key = rows.columns[0]
-    copies = rows.head(count).with_columns(_unused(rows[key], count)).cast({column: pl.String})
+    # Of activities page visits only: a merge that cannot be read would be refused twice, as event and as merge.
+    plain = rows.filter(activityTypeId=1) if "activityTypeId" in rows.columns else rows
+    copies = plain.head(count).with_columns(_unused(rows[key], count)).cast({column: pl.String})
     return pl.concat([rows.cast({column: pl.String}), copies.with_columns(pl.lit(value, pl.String).alias(column))])
 
 
