@@ -1,1 +1,9 @@
-"""profiles/ to segments/."""
+"""``profiles/`` to ``segments/``: who is in, who entered, who left, and why."""
+
+from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.segments.estimate import Preview, preview
+from cdp_toolkit.segments.evaluate import Evaluation, evaluate
+from cdp_toolkit.segments.explain import Explanation, explain
+from cdp_toolkit.segments.membership import Changes, update
+
+__all__ = ["Changes", "Evaluation", "Explanation", "Preview", "Segment", "evaluate", "explain", "preview", "update"]

@@ -24,7 +24,7 @@ from cdp_toolkit.segments.pql.bound import Aggregate, Bound, Column, Leaf, Step,
 from cdp_toolkit.segments.pql.times import Clock
 
 Scan = Callable[[str], Frame]
-_OWNER = "_owner"
+OWNER = "_owner"
 _TARGET = "_target"
 
 Names = dict[Leaf, str]
@@ -101,18 +101,18 @@ class Plan:
         dict
             Name of the column of each leaf.
         """
-        grounded = {leaf: _grounded(leaf) for leaf in _with_outer(needed)}
-        names = {leaf: f"_{index}" for index, leaf in enumerate(dict.fromkeys(grounded.values()))}
+        start = {leaf: grounded(leaf) for leaf in _with_outer(needed)}
+        names = {leaf: f"_{index}" for index, leaf in enumerate(dict.fromkeys(start.values()))}
         behind = [leaf for leaf in names if leaf.hops]
         arrays = [leaf for leaf in names if isinstance(leaf, Aggregate) and not leaf.hops]
         hops = [self.model.entity(entity).relations[name] for name in dict.fromkeys(leaf.hops[0] for leaf in behind)]
-        row_id = _row_id(entity)
+        row_id = row_id_of(entity)
         kept = dict.fromkeys([*keys, *([row_id] if arrays else []), *(hop.near for hop in hops)])
         own = {names[leaf]: nw.col(leaf.name) for leaf in names if isinstance(leaf, Column) and not leaf.hops}
         frame = (self.scan(entity) if frame is None else frame).select(*kept, **own)
         for hop in hops:
             frame = self._join_one(frame, hop, [leaf for leaf in behind if leaf.hops[0] == hop.name], names)
-        known = {leaf: names[found] for leaf, found in grounded.items()}
+        known = {leaf: names[found] for leaf, found in start.items()}
         for group in _groups(arrays):
             frame = self._join_many(frame, entity, group, known | names)
         return frame.select(*keys, *names.values()), known
@@ -125,18 +125,46 @@ class Plan:
         return frame.join(target, left_on=relation.near, right_on=_TARGET, how="left")
 
     def _join_many(self, frame: Frame, entity: str, group: Sequence[Aggregate], names: Names) -> Frame:
+        rows, inside = self.rows_of(entity, group, frame, names)
+        reduced = _reduced(rows, {names[each]: each for each in group}, inside, self.clock)
+        return frame.join(reduced, left_on=row_id_of(entity), right_on=OWNER, how="left")
+
+    def rows_of(
+        self, entity: str, group: Sequence[Aggregate], frame: Frame, names: Names, *, keys: Sequence[str] = ()
+    ) -> tuple[Frame, Names]:
+        """Return the rows that aggregates look at, with all that is asked of them.
+
+        Parameters
+        ----------
+        entity
+            Whose array.
+        group
+            Aggregates over the same array.
+        frame
+            The owners, with what the conditions read of them.
+        names
+            Columns of ``frame`` by leaf.
+        keys
+            Columns of the rows to keep besides.
+
+        Returns
+        -------
+        Frame
+            One row per owner and row: ``_owner``, the keys, and a column a leaf.
+        dict
+            Name of the column of each leaf, as seen from a row.
+        """
+        rows, inside = self.array(entity, group[0].steps, _leaves_of_rows(group), keys=keys)
         around = dict.fromkeys(leaf for each in group for leaf in outer(each))
-        row_id = _row_id(entity)
-        columns = dict.fromkeys(names[leaf] for leaf in around)
-        # Marked, since the rows of the array number their own columns in the same way.
-        owners = frame.select(nw.col(row_id).alias(_OWNER), *(nw.col(name).alias(f"_outer{name}") for name in columns))
-        rows, inside = self.array(entity, group[0].steps, _leaves_of_rows(group))
-        if around:
-            rows = rows.join(owners, on=_OWNER, how="inner")
-            inside |= {shifted(leaf, 1): f"_outer{names[leaf]}" for leaf in around}
-        results = [names[each] for each in group]
-        reduced = _reduced(rows, dict(zip(results, group, strict=True)), inside, self.clock)
-        return frame.join(reduced, left_on=row_id, right_on=_OWNER, how="left")
+        if not around:
+            return rows, inside
+        # Under names of their own, since the rows of the array number their columns in the same way.
+        columns = {names[leaf]: f"_outer{names[leaf]}" for leaf in around}
+        owners = frame.select(
+            nw.col(row_id_of(entity)).alias(OWNER), *(nw.col(name).alias(alias) for name, alias in columns.items())
+        )
+        outside = {shifted(leaf, 1): columns[names[leaf]] for leaf in around}
+        return rows.join(owners, on=OWNER, how="inner"), inside | outside
 
     def array(
         self, entity: str, steps: Sequence[Step], needed: Sequence[Leaf], *, keys: Sequence[str] = ()
@@ -165,15 +193,15 @@ class Plan:
         relation = self.model.entity(entity).relations[first.relation]
         if not rest:
             return self._behind(entity, relation, needed, keys)
-        row_id = _row_id(relation.to)
+        row_id = row_id_of(relation.to)
         owned = [] if first.condition is None else list(leaves(first.condition))
         near, names = self._behind(entity, relation, owned, [row_id])
         if first.condition is not None:
             near = near.filter(expression(first.condition, names, self.clock))
         far, names = self.array(relation.to, rest, needed, keys=keys)
-        near = near.select(nw.col(_OWNER).alias("_near"), nw.col(row_id).alias("_id"))
-        joined = near.join(far, left_on="_id", right_on=_OWNER, how="inner")
-        return joined.select(nw.col("_near").alias(_OWNER), *keys, *dict.fromkeys(names.values())), names
+        near = near.select(nw.col(OWNER).alias("_near"), nw.col(row_id).alias("_id"))
+        joined = near.join(far, left_on="_id", right_on=OWNER, how="inner")
+        return joined.select(nw.col("_near").alias(OWNER), *keys, *dict.fromkeys(names.values())), names
 
     def _behind(
         self, entity: str, relation: Relation, needed: Sequence[Leaf], keys: Sequence[str]
@@ -188,19 +216,20 @@ class Plan:
                 pairs, left_on="_id", right_on=_TARGET, how="inner"
             )
             owner = nw.col("_near")
-        rows = rows.select(owner.alias(_OWNER), *keys, *dict.fromkeys(names.values()))
-        return rows.filter(~nw.col(_OWNER).is_null()), names
+        rows = rows.select(owner.alias(OWNER), *keys, *dict.fromkeys(names.values()))
+        return rows.filter(~nw.col(OWNER).is_null()), names
 
     def _pairs(self, entity: str, relation: Relation) -> Frame:
         near, far, name = (
-            (_row_id(entity), relation.near, entity)
+            (row_id_of(entity), relation.near, entity)
             if relation.through is None
             else (relation.near, relation.far, relation.through)
         )
         return self.scan(name).select(nw.col(near).alias("_near"), nw.col(far).alias(_TARGET))
 
 
-def _row_id(entity: str) -> str:
+def row_id_of(entity: str) -> str:
+    """Return the column that tells the rows of ``profiles/<entity>`` apart."""
     (key,) = table(f"profiles/{entity}").key
     return key
 
@@ -216,7 +245,7 @@ def _with_outer(needed: Sequence[Leaf]) -> Iterator[Leaf]:
         yield leaf
 
 
-def _grounded(leaf: Leaf) -> Leaf:
+def grounded(leaf: Leaf) -> Leaf:
     """Return an aggregate that reads its variable's row as one that starts at that row."""
     if isinstance(leaf, Aggregate) and leaf.hops and any(True for _ in outer(leaf)):
         return replace(leaf, hops=(), steps=(*(Step(hop) for hop in leaf.hops), *leaf.steps))
@@ -255,8 +284,8 @@ def _reduced(rows: Frame, group: Mapping[str, Aggregate], names: Names, clock: C
     if None not in flags:
         rows = rows.filter(reduce(or_, map(nw.col, flags.values())))
     flag = {name: nw.col(flags[each.steps[-1].condition]) for name, each in group.items()}
-    rows = rows.select(_OWNER, **{name: _of_row(each, flag[name], names, clock) for name, each in group.items()})
-    grouped = rows.group_by(_OWNER).agg(
+    rows = rows.select(OWNER, **{name: _of_row(each, flag[name], names, clock) for name, each in group.items()})
+    grouped = rows.group_by(OWNER).agg(
         *(_OF_ROWS[each.function](nw.col(name)).alias(name) for name, each in group.items()),
         *(
             nw.col(name).is_null().any().alias(f"{name}_null")
@@ -264,7 +293,7 @@ def _reduced(rows: Frame, group: Mapping[str, Aggregate], names: Names, clock: C
             if each.function == "distinct"
         ),
     )
-    return grouped.select(_OWNER, *(_result(each, name) for name, each in group.items()))
+    return grouped.select(OWNER, *(_result(each, name) for name, each in group.items()))
 
 
 def _of_row(each: Aggregate, flag: Expr, names: Names, clock: Clock) -> Expr:

@@ -55,7 +55,7 @@ def update(previous: Frame | None, members: Frame, *, evaluated: Sequence[str], 
         entered = compared.with_columns(status=nw.lit("realized"), first_qualified_at=now, last_qualified_at=now)
         gone = nw.lit(None, nw.Datetime("us", "UTC"))
         return Changes(entered.with_columns(exited_at=gone).select(*_COLUMNS), _history(compared, now))
-    is_evaluated = nw.col("segment").is_in(list(evaluated)) if evaluated else nw.lit(False)
+    is_evaluated = nw.col("segment").is_in(list(evaluated))
     compared = _side_by_side(previous.filter(is_evaluated), members)
     current = _qualified(compared, now).select(*_COLUMNS)
     kept = previous.filter(~is_evaluated).select(*_COLUMNS)

@@ -1,0 +1,172 @@
+"""All segments together: what is refused, what fails, and that nothing of it stops the rest."""
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from cdp_toolkit.errors import NotYetError, PqlError, UnknownNameError
+from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.segments.evaluate import evaluate
+from tests.segments.conftest import AS_OF
+
+
+@pytest.fixture
+def failure(world, tiny, model):
+    """Evaluate one rule and return its error."""
+
+    def refuse(pql, entity="person"):
+        segment = Segment(name="broken", pql=pql, entity=entity)
+        return evaluate([segment], world(tiny), model, as_of=AS_OF).failed["broken"]
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("pql", "column", "nearest"),
+    [
+        ("person_skore > 80", 1, "person_score"),
+        ('city = "Bern" and xEvent.exists(page_ulr = "x")', 33, "page_url"),
+        ("exists R from oportunityRoles where R.role = 1", 15, "opportunityRoles"),
+        ("exists R from opportunityRoles where role = 1", 38, "R.role"),
+        ("accounts.exists(parent.acountName = 1)", 17, "accountName"),
+        ('city.startWith("B")', 1, "startsWith"),
+        ('inSegment("brokn")', 1, "broken"),
+    ],
+)
+def test_an_unknown_name_is_shown_with_its_place_and_the_nearest_names(failure, pql, column, nearest):
+    error = failure(pql)
+
+    assert isinstance(error, UnknownNameError)
+    assert nearest in error.nearest
+    assert error.where.startswith(f"line 1, column {column}\n  {pql}\n")
+
+
+@pytest.mark.parametrize(
+    ("pql", "message"),
+    [
+        ('person_score > "80"', "sets a number beside a text"),
+        ("city", "is a text, where true or false is needed"),
+        ("city + 1 = 2", "is a text, where a number is needed"),
+        ("accounts = 1", "is an array, not one value"),
+        ("city.exists(true)", "is a text, where a list of texts is needed"),
+        ("city = null", "Nothing compares with null"),
+        ("created_at occurs <= 3 days before city", "is a text, where a time or a date is needed"),
+        ("accounts.sum(account_name) > 1", "is a text, where a number is needed"),
+        ('city.matches("(")', "This is no regular expression"),
+        ("$2.city = 1", "There is no parameter $2"),
+        ('inSegment("broken")', "The segments name each other in a circle: broken → broken."),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused_before_data_is_read(failure, pql, message):
+    error = failure(pql)
+
+    assert isinstance(error, PqlError)
+    assert message in error.message
+
+
+@pytest.mark.parametrize(
+    "pql",
+    [
+        "CHAIN(xEvent, timestamp, [A: WHAT(page_name = 'a'), B: WHAT(page_name = 'b') WHEN(<= 1 day after A)])",
+        "CHAIN(xEvent, timestamp, [!A: WHAT(page_name = 'a')])",
+        "accounts.topN(employees, 3).exists(employees > 1)",
+        "accounts.groupBy(industry).count() > 1",
+        'enteredSegment("broken", 3)',
+        'email.regexGroup("@(.*)", 1) = "x"',
+        'city.substr(1, 2) = "er"',
+        'city.indexOf("e") = 1',
+        'city.matches("(?=a)b")',
+        "city.contains(full_name)",
+        "ecids.subsetOf(emails) or ecids.intersection(ecids).count() > 1",
+        "accounts.exists(opportunities.exists(lead_source = $1.person_source))",
+        "exists A from accounts where exists R from opportunityRoles where R.role = A.industry",
+        "accounts.map(industry).exists(true)",
+        "created_at occurs = 3 days before updated_at",
+    ],
+)
+def test_what_cannot_be_evaluated_yet_says_so_and_is_never_a_wrong_result(failure, pql):
+    error = failure(pql)
+
+    assert isinstance(error, (PqlError, UnknownNameError))
+    assert "cannot be evaluated yet" in error.message
+
+
+def test_a_broken_segment_stops_no_other(world, tiny, model, rows):
+    segments = [
+        Segment(name="good", pql="person_score > 80"),
+        Segment(name="broken", pql="person_score >"),
+        Segment(name="named", pql='inSegment("broken")'),
+    ]
+
+    evaluation = evaluate(segments, world(tiny), model, as_of=AS_OF)
+
+    assert (evaluation.evaluated, set(evaluation.failed)) == (("good",), {"broken", "named"})
+    assert evaluation.failed["named"].message == "The segment 'broken' cannot be evaluated: A value is missing."
+    assert rows(evaluation.members, "profile_id") == [1, 4]
+
+
+def test_a_table_that_was_never_written_fails_only_who_reads_it(world, tiny, model, rows):
+    scan = world(tiny)
+
+    def partly(name):
+        if name == "campaign":
+            raise NotYetError("No run has written profiles/campaign.")
+        return scan(name)
+
+    segments = [
+        Segment(name="spenders", pql="campaignMemberships.exists(campaign.actual_cost > 1)"),
+        Segment(name="members", pql="campaignMemberships.exists()"),
+    ]
+    evaluation = evaluate(segments, partly, model, as_of=AS_OF)
+
+    assert isinstance(evaluation.failed["spenders"], NotYetError)
+    assert rows(evaluation.members, "segment", "profile_id") == [("members", 5), ("members", 6)]
+
+
+def test_segments_of_segments_see_each_other_at_any_level(world, tiny, model, rows):
+    segments = [
+        Segment(name="staff_of_rich", pql='inSegment("scored") and accounts.exists(inSegment("rich"))'),
+        Segment(name="scored", pql="person_score > 0", status="draft"),
+        Segment(name="rich", pql="annual_revenue >= 100000000", entity="account"),
+    ]
+
+    evaluation = evaluate(segments, world(tiny), model, as_of=AS_OF)
+
+    assert evaluation.failed == {}
+    assert evaluation.evaluated == ("staff_of_rich", "rich")
+    assert rows(evaluation.members, "segment", "profile_id") == [
+        ("rich", 1), ("rich", 2), ("staff_of_rich", 1), ("staff_of_rich", 2),
+    ]  # fmt: skip
+
+
+def test_a_circle_of_segments_is_named(world, tiny, model):
+    segments = [Segment(name="a", pql='inSegment("b")'), Segment(name="b", pql='inSegment("a")')]
+
+    evaluation = evaluate(segments, world(tiny), model, as_of=AS_OF)
+
+    assert "a → b → a" in evaluation.failed["a"].message
+    assert evaluation.members is None
+
+
+def test_days_begin_in_the_time_zone_of_the_workspace(world, model, rows):
+    people = [{"profile_id": 1, "created_at": datetime(2026, 3, 14, 23, 30, tzinfo=ZoneInfo("UTC"))}]
+    segments = [Segment(name="today", pql="created_at occurs today")]
+
+    there = evaluate(segments, world({"person": people}), model, as_of=AS_OF, timezone="Europe/Zurich")
+    here = evaluate(segments, world({"person": people}), model, as_of=AS_OF)
+
+    assert rows(there.members, "profile_id") == [1]
+    assert rows(here.members, "profile_id") == []
+
+
+def test_the_method_tells_events_from_other_entities(world, tiny, model):
+    segments = [
+        Segment(name="events", pql="xEvent.exists(page_name = city)"),
+        Segment(name="accounts", pql="accounts.exists()"),
+    ]
+
+    methods = evaluate(segments, world(tiny), model, as_of=AS_OF).methods
+
+    assert methods["events"][0] == "streaming"
+    assert methods["accounts"] == ("batch", "reads account, person_account")
