@@ -34,48 +34,136 @@ class Dice:
         self._throw = np.random.default_rng([seed, zlib.crc32(part.encode())])
 
     def chance(self, probability: float, *, rows: int) -> pl.Series:
-        """Return true for about ``probability`` of the rows."""
+        """Return true for about ``probability`` of the rows.
+
+        Parameters
+        ----------
+        probability
+            Of being true.
+        rows
+            How many.
+        """
         return pl.Series(self._throw.random(rows) < probability)
 
     def whole(self, low: int, high: int, *, rows: int) -> Whole:
-        """Return whole numbers from ``low`` to ``high``, both included."""
+        """Return whole numbers from ``low`` to ``high``, both included.
+
+        Parameters
+        ----------
+        low, high
+            First and last number that may come.
+        rows
+            How many.
+        """
         return np.asarray(self._throw.integers(low, high, rows, endpoint=True), dtype=np.int64)
 
     def share(self, *, rows: int) -> Real:
-        """Return numbers from 0 up to 1."""
+        """Return numbers from 0 up to 1.
+
+        Parameters
+        ----------
+        rows
+            How many.
+        """
         return np.asarray(self._throw.random(rows), dtype=np.float64)
 
     def lognormal(self, median: float, spread: float, *, rows: int) -> Real:
-        """Return positive numbers around ``median``, with few that are very large."""
+        """Return positive numbers around ``median``, with few that are very large.
+
+        Parameters
+        ----------
+        median
+            Half of the numbers are smaller.
+        spread
+            Standard deviation of their logarithms.
+        rows
+            How many.
+        """
         return self._throw.lognormal(np.log(median), spread, rows)
 
     def early(self, lean: float, *, rows: int) -> Real:
-        """Return numbers from 0 to 1 that lean to 0 the more, the larger ``lean`` is."""
+        """Return numbers from 0 to 1 that lean to 0 the more, the larger ``lean`` is.
+
+        Parameters
+        ----------
+        lean
+            1 does not lean.
+        rows
+            How many.
+        """
         return self._throw.beta(1.0, lean, rows)
 
     def counts(self, mean: float, weights: Real) -> Whole:
-        """Return how often each row happens: ``mean`` times on average, in proportion to its weight."""
+        """Return how often each row happens: ``mean`` times on average, in proportion to its weight.
+
+        Parameters
+        ----------
+        mean
+            Times a row, over all rows.
+        weights
+            Weight of each row.
+        """
         return np.asarray(self._throw.poisson(mean * weights / weights.mean()), dtype=np.int64)
 
     def power(self, *, rows: int) -> Real:
-        """Return weights of which few are large and most are small (Pareto, finite mean)."""
+        """Return weights of which few are large and most are small (Pareto, finite mean).
+
+        Parameters
+        ----------
+        rows
+            How many.
+        """
         return 1 + np.minimum(self._throw.pareto(1.6, rows), 200.0)
 
     def order(self, size: int) -> Whole:
-        """Return 0 … size-1, shuffled."""
+        """Return 0 … size-1, shuffled.
+
+        Parameters
+        ----------
+        size
+            How many.
+        """
         return self._throw.permutation(size).astype(np.int64)
 
     def index(self, weights: Sequence[float] | Real, *, rows: int) -> Whole:
-        """Return positions in ``weights``, the heavy ones more often."""
+        """Return positions in ``weights``, the heavy ones more often.
+
+        Parameters
+        ----------
+        weights
+            Weight of each position.
+        rows
+            How many.
+        """
         ends = np.cumsum(np.asarray(weights, dtype=np.float64))
         return np.asarray(np.searchsorted(ends, self._throw.random(rows) * ends[-1], side="right"), dtype=np.int64)
 
     def pick(self, options: Sequence[str], *, rows: int, weights: Sequence[float] | None = None) -> pl.Series:
-        """Return one of the options a row, the heavy ones more often."""
+        """Return one of the options a row, the heavy ones more often.
+
+        Parameters
+        ----------
+        options
+            What to pick from.
+        rows
+            How many.
+        weights
+            Weight of each option; all the same by default.
+        """
         return pl.Series(list(options), dtype=pl.String).gather(self.index(weights or [1.0] * len(options), rows=rows))
 
     def before(self, as_of: datetime, days: tuple[float, float], *, rows: int) -> pl.Series:
-        """Return moments, to the second, between so many days before ``as_of`` (negative days: after)."""
+        """Return moments, to the second, between so many days before ``as_of`` (negative days: after).
+
+        Parameters
+        ----------
+        as_of
+            The end of time, aware.
+        days
+            Least and most days.
+        rows
+            How many.
+        """
         return days_before(as_of, days[0] + (days[1] - days[0]) * self.share(rows=rows))
 
 

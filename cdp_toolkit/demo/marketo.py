@@ -14,7 +14,13 @@ OPPORTUNITY_DAYS = 200  # Marketo's sync holds the deals of the last 200 days on
 
 
 def company_ids(companies: pl.DataFrame) -> pl.Series:
-    """Return Marketo's id by company number, null where Marketo does not know the company."""
+    """Return Marketo's id by company number, null where Marketo does not know the company.
+
+    Parameters
+    ----------
+    companies
+        The companies.
+    """
     known = pl.when("in_marketo").then(pl.col("company") + FIRST_COMPANY)
     return companies.select(known).to_series()
 
@@ -111,7 +117,15 @@ def export_companies(companies: pl.DataFrame, account_ids: pl.Series, as_of: dat
 
 
 def export_programs(campaigns: pl.DataFrame, campaign_ids: pl.Series) -> pl.DataFrame:
-    """Write the programs; those that are campaigns of the CRM carry its id."""
+    """Write the programs; those that are campaigns of the CRM carry its id.
+
+    Parameters
+    ----------
+    campaigns
+        The campaigns.
+    campaign_ids
+        The CRM's id by campaign number.
+    """
     known = campaigns.filter("in_marketo")
     return known.select(
         pl.col("campaign").alias("id") + FIRST_PROGRAM, pl.col("campaign_name").alias("name"),
@@ -124,7 +138,13 @@ def export_programs(campaigns: pl.DataFrame, campaign_ids: pl.Series) -> pl.Data
 
 
 def export_program_members(members: pl.DataFrame) -> pl.DataFrame:
-    """Write who is in which program."""
+    """Write who is in which program.
+
+    Parameters
+    ----------
+    members
+        Members as ``make_campaign_members`` gives them, with ``lead``.
+    """
     is_done = pl.col("status") == "Attended"
     return members.select(
         pl.col("member").cast(pl.Int64).alias("id") + 1, pl.col("campaign").alias("programId") + FIRST_PROGRAM,
@@ -136,7 +156,13 @@ def export_program_members(members: pl.DataFrame) -> pl.DataFrame:
 
 
 def export_lists(lists: pl.DataFrame) -> pl.DataFrame:
-    """Write the static lists."""
+    """Write the static lists.
+
+    Parameters
+    ----------
+    lists
+        The lists.
+    """
     return lists.select(
         pl.col("list").alias("id"), pl.col("list_name").alias("name"), pl.lit("").alias("description"),
         pl.col("created_at").alias("createdAt"), pl.col("created_at").alias("updatedAt"),
@@ -144,7 +170,13 @@ def export_lists(lists: pl.DataFrame) -> pl.DataFrame:
 
 
 def export_list_members(members: pl.DataFrame) -> pl.DataFrame:
-    """Write who is on which list, also those taken off again."""
+    """Write who is on which list, also those taken off again.
+
+    Parameters
+    ----------
+    members
+        Members as ``make_list_members`` gives them.
+    """
     return members.select(
         pl.col("member").cast(pl.Int64).alias("staticListMemberID") + 1, pl.col("list").alias("staticListID"),
         pl.col("lead").alias("personID"), pl.col("is_deleted").alias("isDeleted"),
@@ -236,6 +268,14 @@ def mistyped(names: pl.Series, probability: float, dice: Dice) -> pl.Series:
 
 
 def shouted(emails: pl.Series, dice: Dice) -> pl.Series:
-    """Return e-mails of which a few are in capitals or end in a blank."""
+    """Return e-mails of which a few are in capitals or end in a blank.
+
+    Parameters
+    ----------
+    emails
+        Addresses.
+    dice
+        Chance of this part.
+    """
     loud = emails.str.to_uppercase().zip_with(dice.chance(0.03, rows=emails.len()), emails)
     return (loud + " ").zip_with(dice.chance(0.02, rows=emails.len()), loud)

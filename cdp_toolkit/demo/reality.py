@@ -50,7 +50,13 @@ class Reality:
     campaign_ids: pl.Series
 
     def dice(self, part: str) -> Dice:
-        """Return the chance of a part of the world."""
+        """Return the chance of a part of the world.
+
+        Parameters
+        ----------
+        part
+            Name of the part.
+        """
         return Dice(self.seed, part)
 
     @property

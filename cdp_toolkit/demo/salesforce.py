@@ -12,19 +12,39 @@ from cdp_toolkit.demo.words import LEAD_SOURCES
 
 
 def account_ids(companies: pl.DataFrame) -> pl.Series:
-    """Return the CRM's id by company number, null where the CRM does not know the company."""
+    """Return the CRM's id by company number, null where the CRM does not know the company.
+
+    Parameters
+    ----------
+    companies
+        The companies.
+    """
     ids = salesforce_ids("001", companies["company"].to_numpy())
     return companies.select(pl.when("in_crm").then(ids)).to_series()
 
 
 def campaign_ids(campaigns: pl.DataFrame) -> pl.Series:
-    """Return the CRM's id by campaign number, null where the CRM does not know the campaign."""
+    """Return the CRM's id by campaign number, null where the CRM does not know the campaign.
+
+    Parameters
+    ----------
+    campaigns
+        The campaigns.
+    """
     ids = salesforce_ids("701", campaigns["campaign"].to_numpy())
     return campaigns.select(pl.when("in_crm").then(ids)).to_series()
 
 
 def numbered(rows: pl.DataFrame, prefix: str) -> pl.Series:
-    """Return a new id a row."""
+    """Return a new id a row.
+
+    Parameters
+    ----------
+    rows
+        Records of one object.
+    prefix
+        Three characters that tell the object.
+    """
     return salesforce_ids(prefix, np.arange(rows.height))
 
 
@@ -167,7 +187,15 @@ def export_opportunities(deals: pl.DataFrame, companies: pl.DataFrame, campaigns
 
 
 def export_roles(roles: pl.DataFrame, deals: pl.DataFrame) -> pl.DataFrame:
-    """Write who has which role on an opportunity."""
+    """Write who has which role on an opportunity.
+
+    Parameters
+    ----------
+    roles
+        Roles as ``make_deal_roles`` gives them, with ``role_id``.
+    deals
+        The deals, with ``opportunity_id``.
+    """
     return roles.select(
         pl.col("role_id").alias("Id"), deals["opportunity_id"].gather(roles["opportunity"]).alias("OpportunityId"),
         pl.col("contact_id").alias("ContactId"), pl.col("role").alias("Role"), pl.col("is_primary").alias("IsPrimary"),
@@ -177,7 +205,15 @@ def export_roles(roles: pl.DataFrame, deals: pl.DataFrame) -> pl.DataFrame:
 
 
 def export_account_ties(ties: pl.DataFrame, accounts: pl.Series) -> pl.DataFrame:
-    """Write which contacts belong to which accounts, in which roles."""
+    """Write which contacts belong to which accounts, in which roles.
+
+    Parameters
+    ----------
+    ties
+        Ties as ``make_account_ties`` gives them.
+    accounts
+        Account id by company number.
+    """
     started_on = pl.col("created_at").dt.date()
     return ties.select(
         numbered(ties, "07k").alias("Id"), accounts.gather(ties["company"]).alias("AccountId"),
@@ -190,7 +226,15 @@ def export_account_ties(ties: pl.DataFrame, accounts: pl.Series) -> pl.DataFrame
 
 
 def export_campaigns(campaigns: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
-    """Write the campaigns."""
+    """Write the campaigns.
+
+    Parameters
+    ----------
+    campaigns
+        The campaigns.
+    ids
+        Campaign id by campaign number, null where it is not kept.
+    """
     starts_at = pl.col("starts_at")
     return campaigns.select(
         ids.alias("Id"), pl.col("campaign_name").alias("Name"), ids.gather(campaigns["parent"]).alias("ParentId"),
@@ -205,7 +249,15 @@ def export_campaigns(campaigns: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
 
 
 def export_campaign_members(members: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
-    """Write who is a member of which campaign: a contact or a lead."""
+    """Write who is a member of which campaign: a contact or a lead.
+
+    Parameters
+    ----------
+    members
+        Members as ``make_campaign_members`` gives them, with ``record_id``.
+    ids
+        Campaign id by campaign number.
+    """
     is_contact = pl.col("record_id").str.starts_with("003")
     changed_at = pl.coalesce("responded_at", "joined_at")
     return members.select(
