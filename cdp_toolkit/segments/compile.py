@@ -101,7 +101,7 @@ class Plan:
         dict
             Name of the column of each leaf.
         """
-        start = {leaf: grounded(leaf) for leaf in _with_outer(needed)}
+        start = {leaf: _grounded(leaf) for leaf in _with_outer(needed)}
         names = {leaf: f"_{index}" for index, leaf in enumerate(dict.fromkeys(start.values()))}
         behind = [leaf for leaf in names if leaf.hops]
         arrays = [leaf for leaf in names if isinstance(leaf, Aggregate) and not leaf.hops]
@@ -229,7 +229,18 @@ class Plan:
 
 
 def row_id_of(entity: str) -> str:
-    """Return the column that tells the rows of ``profiles/<entity>`` apart."""
+    """Return the column that tells the rows of ``profiles/<entity>`` apart.
+
+    Parameters
+    ----------
+    entity
+        Name of an entity.
+
+    Returns
+    -------
+    str
+        ``profile_id``, or ``source_key`` where a profile has many rows.
+    """
     (key,) = table(f"profiles/{entity}").key
     return key
 
@@ -245,7 +256,7 @@ def _with_outer(needed: Sequence[Leaf]) -> Iterator[Leaf]:
         yield leaf
 
 
-def grounded(leaf: Leaf) -> Leaf:
+def _grounded(leaf: Leaf) -> Leaf:
     """Return an aggregate that reads its variable's row as one that starts at that row."""
     if isinstance(leaf, Aggregate) and leaf.hops and any(True for _ in outer(leaf)):
         return replace(leaf, hops=(), steps=(*(Step(hop) for hop in leaf.hops), *leaf.steps))

@@ -96,14 +96,12 @@ def evaluate(
 
 
 def _members(flags: Frame, entity: str, names: Sequence[str]) -> Frame:
-    return nw.concat(
-        [
-            flags.filter(nw.col(name)).select(
-                nw.lit(name).alias("segment"), nw.lit(entity).alias("entity"), "profile_id"
-            )
-            for name in names
-        ]
-    )
+    # One text a profile, split again: a union of filters would compute the flags once a segment on DuckDB.
+    # 100 segments, 200 thousand people, 2 million events: 69 s as a union, 2.3 s so (Polars 0.9 s and 0.6 s).
+    entered = [nw.when(nw.col(name)).then(nw.lit(name)) for name in names]
+    joined = flags.select("profile_id", segment=nw.concat_str(entered, separator=",", ignore_nulls=True))
+    found = joined.filter(nw.col("segment") != "").with_columns(nw.col("segment").str.split(",")).explode("segment")
+    return found.select("segment", nw.lit(entity).alias("entity"), "profile_id")
 
 
 class Tables:

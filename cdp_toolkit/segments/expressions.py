@@ -144,7 +144,18 @@ _ON_TIME: dict[str, Callable[[Expr], Expr]] = {
 
 
 def needs_local_time(bound: Bound) -> bool:
-    """Return whether a condition reads the parts of a time as the clock on the wall shows it."""
+    """Return whether a condition reads the parts of a time as the clock on the wall shows it.
+
+    Parameters
+    ----------
+    bound
+        A condition.
+
+    Returns
+    -------
+    bool
+        True where the time zone matters for data, not only for the bounds of a comparison.
+    """
     match bound:
         case Apply(function, (argument,)) if function in _ON_TIME:
             return argument.kind == "time"

@@ -175,13 +175,39 @@ def on_texts(array: Bound, node: n.Call, includes: Includes) -> Bound:
 
 
 def list_contains(array: Bound, item: Bound, node: n.Node) -> Bound:
-    """Return the condition that a list of texts has an item."""
+    """Return the condition that a list of texts has an item.
+
+    Parameters
+    ----------
+    array
+        The list.
+    item
+        A text that is written out.
+    node
+        What was written.
+
+    Returns
+    -------
+    Bound
+        A condition.
+    """
     written(expect(item, ("text",), node), node)
     return truth("list_contains", array, item, source=node)
 
 
 def items_of(array: Bound) -> tuple[Any, ...]:
-    """Return the plain values of a list that is written out."""
+    """Return the plain values of a list that is written out.
+
+    Parameters
+    ----------
+    array
+        A constant list.
+
+    Returns
+    -------
+    tuple
+        Its items.
+    """
     return cast("tuple[Any, ...]", cast("Constant", array).value)
 
 

@@ -40,7 +40,20 @@ SegmentOf = Callable[[str, n.Node], tuple[str, Bound]]
 
 
 def no_segment(name: str, node: n.Node) -> tuple[str, Bound]:
-    """Refuse ``inSegment`` where no segments are known."""
+    """Refuse ``inSegment`` where no segments are known.
+
+    Parameters
+    ----------
+    name
+        The segment that is named.
+    node
+        Where it is named.
+
+    Returns
+    -------
+    tuple
+        Never.
+    """
     raise UnknownNameError("segment", name, (), where=node.at.error("").where)
 
 

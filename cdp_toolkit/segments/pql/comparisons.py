@@ -73,7 +73,18 @@ def written(value: Bound, node: n.Node) -> Any:
 
 
 def kind_of(value: object) -> Kind:
-    """Return the kind of a plain value."""
+    """Return the kind of a plain value.
+
+    Parameters
+    ----------
+    value
+        A value.
+
+    Returns
+    -------
+    Kind
+        Its kind.
+    """
     match value:
         case None:
             return "nothing"
@@ -88,14 +99,31 @@ def kind_of(value: object) -> Kind:
 
 
 def lower(value: Bound) -> Bound:
-    """Return a text in lower case."""
+    """Return a text in lower case.
+
+    Parameters
+    ----------
+    value
+        A text.
+
+    Returns
+    -------
+    Bound
+        The text, lowered here if it is written out.
+    """
     if isinstance(value, Constant):
         return Constant(str(value.value).lower(), kind="text", source=value.source)
     return Apply("lower", (value,), kind="text", source=value.source)
 
 
 def check_pattern(value: Bound) -> None:
-    """Refuse a regular expression that is wrong, or that not every engine knows."""
+    """Refuse a regular expression that is wrong, or that not every engine knows.
+
+    Parameters
+    ----------
+    value
+        A text that is written out.
+    """
     pattern = str(written(value, value.source))
     try:
         re.compile(pattern)
@@ -106,7 +134,15 @@ def check_pattern(value: Bound) -> None:
 
 
 def same_kind(left: Bound, right: Bound, node: n.Node) -> None:
-    """Refuse two values that do not compare."""
+    """Refuse two values that do not compare.
+
+    Parameters
+    ----------
+    left, right
+        The values.
+    node
+        What was written.
+    """
     if left.kind != right.kind:
         raise node.at.error(f"`{node}` sets {_CALLED[left.kind]} beside {_CALLED[right.kind]}.")
 

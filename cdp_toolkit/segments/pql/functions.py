@@ -7,7 +7,6 @@ from cdp_toolkit.segments.pql.bound import Kind
 ANY: tuple[Kind, ...] = ("text", "number", "boolean", "time", "date", "texts", "nothing")
 TEXT: tuple[Kind, ...] = ("text",)
 NUMBER: tuple[Kind, ...] = ("number",)
-BOOLEAN: tuple[Kind, ...] = ("boolean",)
 TIME: tuple[Kind, ...] = ("time", "date")
 
 

@@ -3,9 +3,9 @@
 Places take no part in equality, so two texts that mean the same tree are equal.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import singledispatch
 from typing import Literal as Either
 
 from cdp_toolkit.errors import PqlError
@@ -26,7 +26,20 @@ class Place:
     column: int
 
     def error(self, message: str, *, hint: str = "") -> PqlError:
-        """Return an error that points here."""
+        """Return an error that points here.
+
+        Parameters
+        ----------
+        message
+            What is wrong, as a sentence.
+        hint
+            What the user can do.
+
+        Returns
+        -------
+        PqlError
+            To be raised.
+        """
         return PqlError(message, text=self.text, line=self.line, column=self.column, hint=hint)
 
 
@@ -41,9 +54,24 @@ class Node:
 
     def __str__(self) -> str:
         """Return the text of the node; parsing it gives an equal node."""
-        from cdp_toolkit.segments.pql.write import write
+        return written(self)
 
-        return write(self)
+
+@singledispatch
+def written(node: Node) -> str:
+    """Return the text of a node; ``write.py`` says how, a function a construct.
+
+    Parameters
+    ----------
+    node
+        Any node.
+
+    Returns
+    -------
+    str
+        Its text on one line.
+    """
+    raise NotImplementedError(type(node).__name__)
 
 
 @dataclass(frozen=True)
@@ -308,8 +336,3 @@ class Chain(Node):
     array: Node
     time: Node
     steps: tuple[Step, ...]
-
-
-def clauses(node: Node) -> Sequence[Node]:
-    """Return the top-level conditions that must all hold."""
-    return node.operands if isinstance(node, And) else (node,)

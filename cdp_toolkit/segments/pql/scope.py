@@ -33,7 +33,18 @@ class Rows:
     entity: str
 
     def where(self, condition: Bound) -> "Rows":
-        """Return the rows that also meet a condition."""
+        """Return the rows that also meet a condition.
+
+        Parameters
+        ----------
+        condition
+            As seen from a row.
+
+        Returns
+        -------
+        Rows
+            Fewer rows.
+        """
         *before, last = self.steps
         both = condition if last.condition is None else truth("and", last.condition, condition)
         return replace(self, steps=(*before, replace(last, condition=both)))
@@ -73,7 +84,18 @@ Scope = tuple[Variable | Given, ...]
 
 
 def depth(scope: Scope) -> int:
-    """Return how many rows are in sight."""
+    """Return how many rows are in sight.
+
+    Parameters
+    ----------
+    scope
+        Variables in sight.
+
+    Returns
+    -------
+    int
+        Named values not counted.
+    """
     return sum(isinstance(each, Variable) for each in scope)
 
 

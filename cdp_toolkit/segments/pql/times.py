@@ -46,36 +46,121 @@ class Clock:
         return self.local(self.as_of).date()
 
     def local(self, instant: datetime) -> datetime:
-        """Return an instant as the clock on the wall shows it."""
+        """Return an instant as the clock on the wall shows it.
+
+        Parameters
+        ----------
+        instant
+            An aware time.
+
+        Returns
+        -------
+        datetime
+            The same in the time zone of the clock.
+        """
         return instant.astimezone(self._zone)
 
     def midnight(self, day: date) -> datetime:
-        """Return the instant at which a day begins."""
+        """Return the instant at which a day begins.
+
+        Parameters
+        ----------
+        day
+            A day.
+
+        Returns
+        -------
+        datetime
+            In UTC.
+        """
         return datetime.combine(day, time(), self._zone).astimezone(UTC)
 
     def day(self, day: date) -> Range:
-        """Return a whole day."""
+        """Return a whole day.
+
+        Parameters
+        ----------
+        day
+            A day.
+
+        Returns
+        -------
+        Range
+            From midnight to midnight.
+        """
         return Range(self.midnight(day), self.midnight(day + timedelta(days=1)))
 
     def moment(self, name: str) -> Range:
-        """Return what ``now``, ``today``, ``yesterday`` or ``tomorrow`` means."""
+        """Return what ``now``, ``today``, ``yesterday`` or ``tomorrow`` means.
+
+        Parameters
+        ----------
+        name
+            One of the four words.
+
+        Returns
+        -------
+        Range
+            An instant for ``now``, else a whole day.
+        """
         if name == "now":
             now = self.as_of.astimezone(UTC)
             return Range(now, now, includes_end=True)
         return self.day(self.today + timedelta(days={"yesterday": -1, "today": 0, "tomorrow": 1}[name]))
 
     def period(self, which: str, unit: Unit) -> Range:
-        """Return what ``this``, ``last`` or ``next`` unit means: a whole unit of the calendar; weeks begin on Monday."""
+        """Return what ``this``, ``last`` or ``next`` unit means: a whole unit of the calendar; weeks begin on Monday.
+
+        Parameters
+        ----------
+        which
+            One of the three words.
+        unit
+            Unit of time.
+
+        Returns
+        -------
+        Range
+            The whole unit.
+        """
         near = self.shift(self.as_of, {"last": -1, "this": 0, "next": 1}[which], unit)
         return self.unit_of(near, unit)
 
     def unit_of(self, instant: datetime, unit: Unit) -> Range:
-        """Return the whole unit of the calendar that an instant lies in."""
+        """Return the whole unit of the calendar that an instant lies in.
+
+        Parameters
+        ----------
+        instant
+            An aware time.
+        unit
+            Unit of time.
+
+        Returns
+        -------
+        Range
+            The whole unit.
+        """
         start = self._floor(self.local(instant), unit).astimezone(UTC)
         return Range(start, self.shift(start, 1, unit))
 
     def shift(self, instant: datetime, amount: int, unit: Unit) -> datetime:
-        """Return an instant moved by units of the calendar; the 31st becomes the last day of a shorter month."""
+        """Return an instant moved by units of the calendar; the 31st becomes the last day of a shorter month.
+
+        Parameters
+        ----------
+        instant
+            An aware time.
+        amount
+            How many units; negative for back.
+        unit
+            Unit of time.
+
+        Returns
+        -------
+        datetime
+            In UTC.
+        """
         local = self.local(instant)
         if unit in _SECONDS:
             return instant.astimezone(UTC) + timedelta(seconds=amount * _SECONDS[unit])
