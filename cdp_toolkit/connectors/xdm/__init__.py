@@ -1,0 +1,1 @@
+"""Data in the shape of the Experience Data Model."""

@@ -1,0 +1,237 @@
+"""Landing and mapping become records: typed rows of an entity, each with what is wrong with it.
+
+A row with a bad value is no record: it is kept whole in ``_rejected``, one row for each bad value. Nothing that was
+delivered becomes null without being told.
+"""
+
+from collections.abc import Iterator
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.entities.landed import ORIGIN, Landed, holds, mapped_value, raw_value
+from cdp_toolkit.entities.mapping import Output, Value
+from cdp_toolkit.model import Entity, Field
+from cdp_toolkit.model.types import REASONS, clean, frame_type
+
+_BETWEEN_PROBLEMS, _BETWEEN_PARTS = "\x1e", "\x1f"
+
+
+def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[str, Frame], engine: Engine) -> Frame:
+    """Return the records of an entity that a landed object holds, with the problems of each.
+
+    Parameters
+    ----------
+    landed
+        The object.
+    output
+        What the mapping makes of it.
+    entity
+        The output's entity.
+    lookups
+        Looked-up columns: ``key`` and the column itself.
+    engine
+        Parses text.
+
+    Returns
+    -------
+    Frame
+        One row per delivered row that the output is about: where it stood, ``source_key`` and its parts,
+        ``is_deleted``, the entity's columns, ``_into`` (key of the record that this one was merged into) and
+        ``_problems`` (empty for a good row).
+    """
+    values = {name: value for name, value in output.values(entity).items() if _has_instance(landed, value)}
+    frame = landed.with_values(output.words(entity), lookups, engine)
+    known = frame.collect_schema().names()
+    if output.each is not None and output.each in known:
+        listed = frame.with_columns(clean(nw.col(output.each), "strings").alias(output.each))
+        frame = engine.parse(listed, {output.each: "strings"}).explode(output.each)
+    frame = frame.filter(holds(output.when, known)) if output.when else frame
+    typed = engine.parse(
+        frame.select(
+            *ORIGIN,
+            *_deleted(output, known),
+            *_keys(landed, output, known),
+            *_texts(landed, entity, values, known),
+        ),
+        {name: entity.fields[name].type for name in values},
+    )
+    problems = [*_key_problems(landed, output), *_value_problems(landed, entity, values)]
+    return typed.select(
+        *ORIGIN,
+        "source_key", "source_type", "source_instance", "source_id", "is_deleted", "_into",
+        *_columns(entity, values),
+        _problems=nw.concat_str(problems, separator=_BETWEEN_PROBLEMS, ignore_nulls=True),
+    )  # fmt: skip
+
+
+def rejected(records: Frame, landed: Landed, entity: Entity) -> Frame:
+    """Return what kept rows from becoming records.
+
+    Parameters
+    ----------
+    records
+        Rows of ``read_records``.
+    landed
+        The object that they come from.
+    entity
+        Their entity.
+
+    Returns
+    -------
+    Frame
+        One row per bad value, with the columns of ``entities/_rejected``.
+    """
+    bad = records.filter(nw.col("_problems") != "")
+    each = bad.select(
+        *ORIGIN, problem=nw.col("_problems").str.split(_BETWEEN_PROBLEMS)
+    ).explode("problem")  # fmt: skip
+    part = nw.col("problem").str.split(_BETWEEN_PARTS).list
+    return _rejected_rows(each, landed, entity.name, column=part.get(0), value=part.get(1), reason=part.get(2))
+
+
+def unreadable(landed: Landed, entity: str, reason: str | None = None) -> Frame:
+    """Return the rows of an object that cannot be records at all.
+
+    Parameters
+    ----------
+    landed
+        The object.
+    entity
+        What they would have been.
+    reason
+        Why none of its rows is a record; by default only rows that could not be read are returned, with what the
+        reader said of each.
+
+    Returns
+    -------
+    Frame
+        One row per delivered row, with the columns of ``entities/_rejected``.
+    """
+    told = nw.lit(reason) if reason else nw.col("_problem")
+    rows = landed.frame if reason else landed.frame.filter(~nw.col("_problem").is_null())
+    raw = nw.col("_raw") if "_raw" in landed.columns.names else nw.lit("")
+    return _rejected_rows(rows, landed, entity, column=nw.lit(""), value=raw, reason=told)
+
+
+def _rejected_rows(
+    rows: Frame, landed: Landed, entity: str, *, column: nw.Expr, value: nw.Expr, reason: nw.Expr
+) -> Frame:
+    return rows.select(
+        source=nw.lit(landed.source.name), object=nw.lit(landed.name), file=nw.col("_file"), line=nw.col("_line"),
+        entity=nw.lit(entity), column=_filled(column), value=_filled(value), reason=reason,
+        rejected_at=nw.col("_loaded_at"),
+    )  # fmt: skip
+
+
+def _filled(text: nw.Expr) -> nw.Expr:
+    return nw.when(text != "").then(text)
+
+
+def _has_instance(landed: Landed, value: Value) -> bool:
+    return value.system == "whole" or landed.source.suffix(value) is not None
+
+
+def _deleted(output: Output, known: list[str]) -> Iterator[nw.Expr]:
+    conditions = output.deleted if isinstance(output.deleted, dict) else {}
+    is_deleted = holds(conditions, known) if conditions else nw.lit(output.deleted is True)
+    yield is_deleted.alias("is_deleted")
+    doubtful = [nw.col(name) for name, wanted in conditions.items() if isinstance(wanted, bool) and name in known]
+    yield (doubtful[0] if doubtful else nw.lit(None, dtype=nw.String)).alias("deleted:")
+
+
+def _keys(landed: Landed, output: Output, known: list[str]) -> Iterator[nw.Expr]:
+    raw = raw_value(output.key, known)
+    yield raw.alias("key:")
+    key = mapped_value(output.key, raw)
+    if output.key.system == "whole":
+        whole = clean(key, "key")
+        after = whole.str.replace_all(r"^.*@", "")
+        yield whole.alias("source_key")
+        yield whole.str.replace_all(r"@[^@]*$", "").alias("source_id")
+        yield after.str.replace_all(r"\.[^.]*$", "").alias("source_instance")
+        yield after.str.replace_all(r"^.*\.", "").alias("source_type")
+    else:
+        yield nw.concat_str([key, nw.lit(landed.source.suffix(output.key))]).alias("source_key")
+        yield key.alias("source_id")
+        yield nw.lit(landed.source.instance).alias("source_instance")
+        yield nw.lit(landed.source.system).alias("source_type")
+    yield _into(landed, output.into, known).alias("_into")
+
+
+def _into(landed: Landed, into: Value | None, known: list[str]) -> nw.Expr:
+    if into is None:
+        return nw.lit(None, dtype=nw.String)
+    return _key(landed, into, mapped_value(into, raw_value(into, known)))
+
+
+def _texts(landed: Landed, entity: Entity, values: dict[str, Value], known: list[str]) -> Iterator[nw.Expr]:
+    for name, value in values.items():
+        raw = raw_value(value, known)
+        yield _canonical(landed, entity.fields[name], value, mapped_value(value, raw)).alias(name)
+        yield raw.alias(f"raw:{name}")
+
+
+def _canonical(landed: Landed, field: Field, value: Value, mapped: nw.Expr) -> nw.Expr:
+    if field.type == "key":
+        return _key(landed, value, mapped)
+    if field.type in {"strings", "keys"}:
+        listed = mapped.str.replace_all(value.split, ";", literal=True) if value.split else mapped
+        return _key_list(landed, field, value, clean(listed, field.type))
+    return clean(mapped, field.type, value.format)
+
+
+def _key(landed: Landed, value: Value, mapped: nw.Expr) -> nw.Expr:
+    if value.system == "whole":
+        return clean(mapped, "key")
+    return nw.concat_str([mapped, nw.lit(landed.source.suffix(value))])
+
+
+def _key_list(landed: Landed, field: Field, value: Value, listed: nw.Expr) -> nw.Expr:
+    if field.type == "strings" or value.system == "whole":
+        return listed
+    closed = listed.str.replace_all('","', f'{landed.source.suffix(value)}","', literal=True)
+    return closed.str.replace_all('"]', f'{landed.source.suffix(value)}"]', literal=True)
+
+
+def _key_problems(landed: Landed, output: Output) -> Iterator[nw.Expr]:
+    label = landed.label(output.key)
+    has_none = nw.col("key:").is_null() & nw.col("source_key").is_null()
+    yield _problem(has_none, label, nw.lit(""), "no key")
+    yield _problem(~has_none & nw.col("source_key").is_null(), label, nw.col("key:"), REASONS["key"])
+    if isinstance(output.deleted, dict):
+        told = nw.col("deleted:")
+        doubtful = ~told.is_null() & clean(told, "boolean").is_null()
+        yield _problem(doubtful, next(iter(output.deleted)), told, REASONS["boolean"])
+
+
+def _value_problems(landed: Landed, entity: Entity, values: dict[str, Value]) -> Iterator[nw.Expr]:
+    for field in entity.fields.values():
+        value, raw = values.get(field.name), nw.col(f"raw:{field.name}")
+        if value is None:
+            continue
+        if field.type in REASONS:
+            is_bad = ~mapped_value(value, raw).is_null() & nw.col(field.name).is_null()
+            yield _problem(is_bad, landed.label(value), raw, REASONS[field.type])
+        if value.kind in REASONS:
+            is_bad = ~raw.is_null() & clean(raw, value.kind).is_null()
+            yield _problem(is_bad, landed.label(value), raw, REASONS[value.kind])
+        if field.required:
+            yield _problem(
+                raw.is_null() & ~nw.col("is_deleted"), landed.label(value), nw.lit(""), "empty, but required"
+            )
+
+
+def _problem(is_bad: nw.Expr, column: str, value: nw.Expr, reason: str) -> nw.Expr:
+    told = nw.concat_str(
+        [nw.lit(column + _BETWEEN_PARTS), nw.coalesce(value, nw.lit("")), nw.lit(_BETWEEN_PARTS + reason)]
+    )
+    return nw.when(is_bad).then(told)
+
+
+def _columns(entity: Entity, values: dict[str, Value]) -> Iterator[nw.Expr]:
+    for field in entity.fields.values():
+        if field.name == "is_deleted":
+            continue
+        empty = nw.lit(None, dtype=frame_type(field.type)).alias(field.name)
+        yield nw.col(field.name) if field.name in values else empty
