@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import narwhals as nw
@@ -11,6 +12,8 @@ from cdp_toolkit.destinations.deliver import deliver
 from cdp_toolkit.destinations.destination import Connection
 from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.engines import Frame
+from cdp_toolkit.entities.build import build_entities
+from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.ids import map_identities, number_profiles
 from cdp_toolkit.identity.links import link_records
@@ -27,6 +30,8 @@ from cdp_toolkit.profiles.relations import (
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import evaluate as evaluate_segments
 from cdp_toolkit.segments.membership import update
+from cdp_toolkit.sources.land import land
+from cdp_toolkit.sources.source import Source
 
 # Entities whose records are stitched; the rows of all others tie these to each other.
 PROFILES = ("person", "account", "opportunity", "campaign", "marketing_list")
@@ -48,6 +53,54 @@ def digest(*definitions: object) -> str:
     """
     text = json.dumps(definitions, sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def load(lake: Lake, sources: Mapping[str, tuple[LandedSource, Source]], *, only: Sequence[str]) -> Run:
+    """Read what is new in the sources and make records of it.
+
+    Parameters
+    ----------
+    lake
+        Writes ``landing/`` and ``entities/``.
+    sources
+        All sources of the workspace by name: what they are, and the way to read them.
+    only
+        Names of those to read now; records are made of what all have delivered.
+
+    Returns
+    -------
+    Run
+        Counts of rows landed, records and rejected values; ``details`` has the records of each entity.
+    """
+    mappings = [about.mapping.model_dump() for about, _ in sources.values()]
+    with lake.run("load", definitions=digest(lake.model.model_dump(), mappings)) as run:
+        run.next_step = "Find out who is who: `stitch`."
+        run.counts["rows landed"] = 0
+        for name in only:
+            about, source = sources[name]
+            landed = land(name, source, lake, check=about.mapping.check_columns)
+            run.counts["rows landed"] += landed.rows
+            run.problems += [f"{error.where}: {error.message}" for error in landed.refused]
+            run.notes += landed.notes
+        delivered = [replace(about, objects=tuple(lake.objects(name))) for name, (about, _) in sources.items()]
+        if run.is_repeat(*(f"landing/{each.name}/{name}" for each in delivered for name in each.objects)):
+            run.nothing_to_do()
+        else:
+            _make_records(run, lake, delivered)
+        sizes = {entity: run.rows(f"entities/{entity}") for entity in lake.model.entities}
+        run.counts |= {"records": sum(sizes.values()), "rejected values": run.rows("entities/_rejected")}
+        run.details["records"] = sizes
+    return _result(run)
+
+
+def _make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> None:
+    built = build_entities(sources, run.scan, lake.model, lake.engine)
+    for entity, records in built.entities.items():
+        run.replace(f"entities/{entity}", records)
+    run.replace("entities/_rejected", built.rejected)
+    run.replace("entities/identities", built.identities)
+    for name, columns in built.unknown_columns.items():
+        run.notes.append(f"{name} has columns that nothing reads: {', '.join(columns)}. They stay in landing.")
 
 
 def stitch(lake: Lake, rules: IdentityRules, *, as_of: datetime) -> Run:
@@ -222,7 +275,7 @@ def activate(
     """
     with lake.run("activate") as run:
         for name, connection in connections.items():
-            _deliver(run, lake, name, connection, plan(name, run), at)
+            _deliver(run, lake, name, connection, plan(name, run), at=at)
         for counts in run.details.values():
             for what, number in counts.items():
                 run.counts[what] = run.counts.get(what, 0) + number
@@ -231,7 +284,7 @@ def activate(
     return _result(run)
 
 
-def _deliver(run: OpenRun, lake: Lake, name: str, connection: Connection, plan: Plan, at: datetime) -> None:
+def _deliver(run: OpenRun, lake: Lake, name: str, connection: Connection, plan: Plan, *, at: datetime) -> None:
     if plan.is_empty:
         run.details[name] = dict.fromkeys(("added", "updated", "removed", "refused", "failed"), 0)
         return

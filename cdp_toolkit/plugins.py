@@ -1,18 +1,20 @@
 """Find a connector by its name: entry points, ours and those of other packages alike."""
 
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Literal
 
 from cdp_toolkit.errors import UnknownNameError
 
+Group = Literal["sources", "destinations"]
 
-def find(group: str, name: str) -> Any:
+
+def find(group: Group, name: str) -> Any:
     """Return the class that is registered under a name.
 
     Parameters
     ----------
     group
-        Entry point group, such as ``cdp_toolkit.sources``.
+        ``sources`` or ``destinations``.
     name
         Name of the entry point, such as ``files``.
 
@@ -26,7 +28,7 @@ def find(group: str, name: str) -> Any:
     UnknownNameError
         If no installed package registers that name.
     """
-    known = {point.name: point for point in entry_points(group=group)}
+    known = {point.name: point for point in entry_points(group=f"cdp_toolkit.{group}")}
     if name not in known:
-        raise UnknownNameError(f"connector among {group}", name, known)
+        raise UnknownNameError(f"connector in {group}", name, known)
     return known[name].load()

@@ -99,13 +99,15 @@ def find_profile(lake: Lake, entity: str, identity: str | int) -> Profile:
         raise UnknownNameError(entity, str(identity), [])
     profile_id = found[0]["profile_id"]
     ids, records = lake.scan(f"identity/{entity}_ids"), lake.scan(f"entities/{entity}")
-    own = [lake.scan(name).filter(nw.col("entity") == entity) for name in ("identity/links", "identity/refused_links")]
+    links, refused = (
+        lake.scan(name).filter(nw.col("entity") == entity) for name in ("identity/links", "identity/refused_links")
+    )
     return Profile(
         entity,
         profile_id,
         {name: value for name, value in found[0].items() if value is not None},
         origins(records, ids, lake.model.entity(entity), lake.engine, profile_id=profile_id),
-        explain_identity(profile_id, ids, *own, lake.engine),
+        explain_identity(profile_id, ids, links, refused, lake.engine),
     )
 
 
@@ -114,7 +116,7 @@ def _profile_id(lake: Lake, entity: str, identity: str | int) -> int:
     known = lake.scan("identity/identities").filter(nw.col("entity") == entity)
     by_identity = lake.engine.collect(known.filter(nw.col("value").is_in([text, text.lower()])))
     if len(by_identity):
-        return by_identity["profile_id"][0].as_py()
+        return int(by_identity["profile_id"][0].as_py())
     if text.isdigit() and int(text) < _LARGEST:
         return int(text)
     if entity == "account":

@@ -17,6 +17,8 @@ from cdp_toolkit.destinations.destination import Connection, open_connection
 from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.destinations.planning import make_plan
 from cdp_toolkit.engines import Frame, open_engine
+from cdp_toolkit.entities.catalogue import load_mapping, system_name
+from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.errors import ConfigError, DataError, UnknownNameError
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.lake import Lake, OpenRun, Run
@@ -24,6 +26,7 @@ from cdp_toolkit.model import Model
 from cdp_toolkit.profile import Profile, find_profile
 from cdp_toolkit.profiles import MergePolicy
 from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.sources.source import Source, open_source
 
 Moment = dt.datetime | str | None
 Definition = TypeVar("Definition", bound=BaseModel)
@@ -119,14 +122,9 @@ class Workspace:
         return _named(_checked(Destination, file) for file in sorted((self.folder / "destinations").glob("*.yaml")))
 
     @cached_property
-    def sources(self) -> dict[str, Any]:
-        """Sources by name."""
-        from cdp_toolkit.sources.source import open_source
-
-        return {
-            name: open_source(name, each, self.folder, self.settings.sources)
-            for name, each in self.settings.sources.items()
-        }
+    def sources(self) -> dict[str, tuple[LandedSource, Source]]:
+        """Sources by name: what they are, and the way to read them."""
+        return {name: self._source(name, settings) for name, settings in self.settings.sources.items()}
 
     def save(self, segment: Segment) -> Path:
         """Write a segment into its file.
@@ -410,6 +408,19 @@ class Workspace:
         """Return the name, the folder and how much is defined."""
         counts = f"{len(self.settings.sources)} sources, {len(self.segments)} segments, {len(self.destinations)} destinations"
         return f"Workspace {self.settings.name!r} in {self.folder}: {counts}"
+
+    def _source(self, name: str, settings: dict[str, Any]) -> tuple[LandedSource, Source]:
+        system, crm, own = settings.get("system", ""), settings.get("crm", {}), settings.get("mapping")
+        mapping = load_mapping(self.folder / own if own else system, self.model)
+        about = LandedSource(
+            name,
+            mapping.system if own and not system else system_name(system),
+            str(settings.get("instance", name)),
+            mapping,
+            system_name(crm["system"]) if crm else None,
+            str(crm["instance"]) if crm else None,
+        )
+        return about, open_source(name, settings, self.folder, objects=mapping.files())
 
     def _profiles(self, name: str) -> Frame:
         return self.lake.scan(f"profiles/{name}")

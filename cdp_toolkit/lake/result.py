@@ -23,6 +23,8 @@ class Run:
         Numbers by what they count, in the order in which they are told.
     problems
         What was refused or failed, a sentence each.
+    notes
+        What the user should know besides, such as columns that nothing reads.
     seconds
         How long it took.
     next_step
@@ -41,6 +43,7 @@ class Run:
     outcome: Outcome
     counts: dict[str, int] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0
     next_step: str = ""
     details: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -63,7 +66,7 @@ class Run:
         """Return one line, then what was refused and the next step."""
         told = ", ".join(f"{number:,} {what}" for what, number in self.counts.items())
         head = f"{self.verb}: {self.outcome}" + (f" ({told})" if told else "") + f", {self.seconds:.1f} s"
-        tail = [f"  ! {problem}" for problem in self.problems]
+        tail = [f"  ! {problem}" for problem in self.problems] + [f"  · {note}" for note in self.notes]
         return "\n".join([head, *tail, *([f"  → {self.next_step}"] if self.next_step else [])])
 
     __repr__ = __str__

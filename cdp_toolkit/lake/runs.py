@@ -29,6 +29,7 @@ class OpenRun:
         self.counts: dict[str, int] = {}
         self.details: dict[str, dict[str, int]] = {}
         self.problems: list[str] = []
+        self.notes: list[str] = []
         self.next_step = ""
         self.run_id = uuid.uuid4().hex
         self._store = store
@@ -193,6 +194,7 @@ class OpenRun:
             outcome=outcome,
             counts=self.counts,
             problems=tuple(self.problems),
+            notes=tuple(self.notes),
             seconds=time.perf_counter() - self._clock,
             next_step=self.next_step,
             details=self.details,
