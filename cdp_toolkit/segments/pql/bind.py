@@ -1,42 +1,18 @@
 """Nodes to a bound condition: names found in the model, kinds checked, before any data is read."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import cast
 
 from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.pql import nodes as n
-from cdp_toolkit.segments.pql.arrays import aggregate, items_of, list_contains, on_rows, on_texts, on_values
-from cdp_toolkit.segments.pql.bound import (
-    Aggregate,
-    Apply,
-    Bound,
-    Column,
-    Constant,
-    InSegment,
-    Kind,
-    leaves,
-    outer,
-    shifted,
-    truth,
-)
-from cdp_toolkit.segments.pql.comparisons import (
-    check_pattern,
-    compared,
-    expect,
-    in_list,
-    kind_of,
-    lower,
-    same_kind,
-    written,
-)
-from cdp_toolkit.segments.pql.functions import ANY, FUNCTIONS, NOT_YET, NUMBER, ON_ARRAYS, OTHERS, TIME, Signature
+from cdp_toolkit.segments.pql.arrays import aggregate, items_of, list_contains
+from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Constant, Kind, leaves, outer, shifted, truth
+from cdp_toolkit.segments.pql.calls import Calls, SegmentOf
+from cdp_toolkit.segments.pql.comparisons import expect, in_list, kind_of, written
+from cdp_toolkit.segments.pql.functions import ANY, FUNCTIONS, NUMBER, TIME
 from cdp_toolkit.segments.pql.occurs import occurs, period
 from cdp_toolkit.segments.pql.scope import Given, Meaning, Row, Rows, Scope, Values, Variable, depth, find, walk
 from cdp_toolkit.segments.pql.times import Clock
-
-SegmentOf = Callable[[str, n.Node], tuple[str, Bound]]
 
 
 def no_segment(name: str, node: n.Node) -> tuple[str, Bound]:
@@ -129,24 +105,19 @@ def _reads_owner_on_the_way(leaf: Aggregate) -> bool:
     return any(each.up > 0 for condition in conditions for each in leaves(condition))
 
 
-class _Binder:
+class _Binder(Calls):
     """One method a group of nodes; each takes the scope in which the node stands."""
-
-    def __init__(self, model: Model, clock: Clock, segment_of: SegmentOf) -> None:
-        self._model = model
-        self._clock = clock
-        self._segment_of = segment_of
 
     def condition(self, node: n.Node, scope: Scope) -> Bound:
         meaning = self.meaning(node, scope)
         if isinstance(meaning, Rows) and isinstance(node, n.Quantifier):  # a selection that selects something
             meaning = aggregate("exists", meaning, node)
-        return expect(self._plain(meaning, node), ("boolean",), node)
+        return expect(self.plain(meaning, node), ("boolean",), node)
 
     def value(self, node: n.Node, scope: Scope, kinds: tuple[Kind, ...] = ANY) -> Bound:
-        return expect(self._plain(self.meaning(node, scope), node), kinds, node)
+        return expect(self.plain(self.meaning(node, scope), node), kinds, node)
 
-    def _plain(self, meaning: Meaning, node: n.Node) -> Bound:
+    def plain(self, meaning: Meaning, node: n.Node) -> Bound:
         if isinstance(meaning, Bound):
             return meaning
         if isinstance(meaning, Row):
@@ -170,7 +141,7 @@ class _Binder:
                 left, right = self.value(node.left, scope), self.value(node.right, scope)
                 return self._compared(node.operator, left, right, node)
             case n.In():
-                return self._contained(node.left, node.right, node, scope, is_negated=node.negated)
+                return self.contained(node.left, node.right, node, scope, is_negated=node.negated)
             case n.Like():
                 return self._function("like", FUNCTIONS["like"], (node.left, node.right), node, scope)
             case n.Between():
@@ -190,7 +161,7 @@ class _Binder:
                 given = Given(node.variable, self.meaning(node.value, scope), depth(scope))
                 return self.meaning(node.body, (*scope, given))
             case n.Call():
-                return self._called(node, scope)
+                return self.called(node, scope)
             case n.Chain():
                 return self._chain(node, scope)
             case n.Period():
@@ -203,7 +174,7 @@ class _Binder:
             case n.Day():
                 return Constant(node.value, kind="date", source=node)
             case n.Moment():
-                return Constant(self._clock.moment(node.name).start, kind="time", source=node)
+                return Constant(self.clock.moment(node.name).start, kind="time", source=node)
             case n.Array():
                 items = [self.value(item, scope) for item in node.items]
                 values = tuple(written(item, node) for item in items)
@@ -221,18 +192,15 @@ class _Binder:
             start = start.of
         match start:
             case n.Name():
-                return find([start.name, *names], scope, self._model, node)
+                return find([start.name, *names], scope, self.model, node)
             case n.Parameter(number=1):
                 first = scope[0]
                 assert isinstance(first, Variable)  # noqa: S101 - the outermost is the first parameter
-                return walk(Row(depth(scope) - 1, (), first.entity), names, self._model, node)
+                return walk(Row(depth(scope) - 1, (), first.entity), names, self.model, node)
             case n.Parameter():
                 raise start.at.error(f"There is no parameter {start}.", hint="A segment has one: `$1`.")
             case _:
-                return walk(self.meaning(start, scope), names, self._model, node)
-
-    def _compared(self, operator: n.Compared, left: Bound, right: Bound, node: n.Node) -> Bound:
-        return compared(operator, left, right, node, self._clock)
+                return walk(self.meaning(start, scope), names, self.model, node)
 
     def _between(self, node: n.Between, scope: Scope) -> Bound:
         value, low, high = (self.value(each, scope) for each in (node.value, node.low, node.high))
@@ -246,26 +214,26 @@ class _Binder:
         operands = tuple(self.value(each, scope, NUMBER) for each in (node.left, node.right))
         return Apply(node.operator, operands, kind="number", source=node)
 
-    def _contained(self, item: n.Node, array: n.Node, node: n.Node, scope: Scope, *, is_negated: bool) -> Bound:
+    def contained(self, item: n.Node, array: n.Node, node: n.Node, scope: Scope, *, is_negated: bool) -> Bound:
         value = self.value(item, scope)
-        found = self._includes(value, self.meaning(array, scope), node)
+        found = self.includes(value, self.meaning(array, scope), node)
         return truth("is_false", found, source=node) if is_negated else found
 
-    def _includes(self, value: Bound, array: Meaning, node: n.Node) -> Bound:
+    def includes(self, value: Bound, array: Meaning, node: n.Node) -> Bound:
         if isinstance(array, Values):
             same = self._compared("=", array.value, shifted(value, 1), node)
             return aggregate("exists", array.rows.where(same), node)
-        listed = expect(self._plain(array, node), ("list", "texts"), node)
+        listed = expect(self.plain(array, node), ("list", "texts"), node)
         if listed.kind == "texts":
             return list_contains(listed, value, node)
-        return in_list(value, items_of(listed), node, self._clock)
+        return in_list(value, items_of(listed), node, self.clock)
 
     def _occurs(self, node: n.Occurs, scope: Scope) -> Bound:
         value = self.value(node.value, scope, TIME)
         when = node.when
         named = (when.start, when.end) if isinstance(when, n.Span) else (when.anchor,)
-        anchors = tuple(period(each, self._clock) or self.value(each, scope, TIME) for each in named)
-        return occurs(value, node, anchors, self._clock)
+        anchors = tuple(period(each, self.clock) or self.value(each, scope, TIME) for each in named)
+        return occurs(value, node, anchors, self.clock)
 
     def _rows(self, node: n.Node, scope: Scope) -> Rows:
         meaning = self.meaning(node, scope)
@@ -275,7 +243,7 @@ class _Binder:
 
     def _arrays_hint(self, scope: Scope) -> str:
         inner = next(each.entity for each in reversed(scope) if isinstance(each, Variable))
-        arrays = [name for name, each in self._model.entity(inner).relations.items() if each.many]
+        arrays = [name for name, each in self.model.entity(inner).relations.items() if each.many]
         return f"Arrays of {inner}: {', '.join(arrays)}." if arrays else ""
 
     def _quantified(self, kind: str, sources: tuple[n.Source, ...], node: n.Node, scope: Scope) -> Meaning:
@@ -318,132 +286,3 @@ class _Binder:
         operator, amount = step.count
         counted = aggregate("count", rows, node)
         return self._compared(operator or ">=", counted, Constant(amount, kind="number", source=node), node)
-
-    def _called(self, node: n.Call, scope: Scope) -> Meaning:
-        if node.name in NOT_YET:
-            raise node.at.error(f"`{node.name}` cannot be evaluated yet.")
-        if node.of is not None and node.name in {*ON_ARRAYS, "isNull", "isNotNull"}:
-            receiver = self.meaning(node.of, scope)
-            if isinstance(receiver, Row) and node.name in {"isNull", "isNotNull"}:
-                return self._missing(receiver, node)
-            if isinstance(receiver, Rows | Values) or (node.name in ON_ARRAYS and isinstance(receiver, Bound)):
-                return self._on_array(receiver, node, scope)
-        arguments = node.arguments if node.of is None else (node.of, *node.arguments)
-        special = getattr(self, f"_call_{node.name}", None)
-        if node.name in OTHERS and special is not None:
-            return cast("Meaning", special(arguments, node, scope))
-        if node.name in FUNCTIONS:
-            return self._function(node.name, FUNCTIONS[node.name], arguments, node, scope)
-        known = (*FUNCTIONS, *ON_ARRAYS, *OTHERS, *NOT_YET)
-        raise UnknownNameError("function", node.name, known, where=node.at.error("").where)
-
-    def _on_array(self, array: Meaning, node: n.Call, scope: Scope) -> Meaning:
-        def includes(item: n.Node) -> Bound:
-            return self._includes(self.value(item, scope), array, node)
-
-        match array:
-            case Rows():
-                inside = (*scope, Variable(array.entity))
-                return on_rows(array, node, lambda each: self._element(each, inside))
-            case Values():
-                return on_values(array, node, includes)
-            case _:
-                return on_texts(self._plain(array, node), node, includes)
-
-    def _element(self, node: n.Node, inside: Scope) -> Meaning:
-        if not isinstance(node, n.Lambda):
-            return self.meaning(node, inside)
-        *before, row = inside
-        named = replace(cast("Variable", row), name=node.parameters[0])
-        return self.meaning(node.body, (*before, named))
-
-    def _missing(self, row: Row, node: n.Call) -> Bound:
-        function = "is_null" if node.name == "isNull" else "is_not_null"
-        return truth(function, Column(row.up, row.hops, "profile_id", kind="number", source=node), source=node)
-
-    def _function(
-        self, name: str, signature: Signature, arguments: tuple[n.Node, ...], node: n.Node, scope: Scope
-    ) -> Bound:
-        takes = len(signature.takes)
-        if not takes <= len(arguments) <= takes + signature.has_case:
-            raise node.at.error(f"`{name}` takes {takes} values, not {len(arguments)}.")
-        values = [self.value(each, scope, kinds) for each, kinds in zip(arguments, signature.takes, strict=False)]
-        if signature.constant:
-            for each in values[1:]:
-                written(each, node)
-        if len(arguments) > takes and self._ignores_case(arguments[-1], scope):
-            values = [lower(each) for each in values]
-        if name == "matches":
-            check_pattern(values[1])
-        applied = Apply(signature.function, tuple(values), kind=signature.gives, source=node)
-        return truth("is_false", applied, source=node) if signature.is_negated else applied
-
-    def _ignores_case(self, node: n.Node, scope: Scope) -> bool:
-        flag = self.value(node, scope, ("boolean",))
-        return written(flag, node) is False
-
-    def _call_equals(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:
-        if not 2 <= len(arguments) <= 3:
-            raise node.at.error(f"`{node.name}` compares two values.")
-        values = [self.value(each, scope) for each in arguments[:2]]
-        if len(arguments) == 3 and self._ignores_case(arguments[2], scope):
-            values = [lower(expect(each, ("text",), node)) for each in values]
-        left, right = values
-        return self._compared("!=" if node.name == "notEqualTo" else "=", left, right, node)
-
-    _call_notEqualTo = _call_equals  # noqa: N815 - named as in the language
-
-    def _call_concat(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:
-        texts = tuple(self.value(each, scope, ("text",)) for each in arguments)
-        return Apply("concat", texts, kind="text", source=node)
-
-    def _call_compare(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:
-        if len(arguments) != 2:
-            raise node.at.error("`compare` takes two values.")
-        left, right = (self.value(each, scope) for each in arguments)
-        less, more = (self._compared(each, left, right, node) for each in ("<", ">"))
-        minus, zero, plus = (Constant(each, kind="number", source=node) for each in (-1, 0, 1))
-        known = truth("not", truth("is_null", self._compared("=", left, right, node)))
-        inner = Apply("if", (more, plus, zero), kind="number", source=node)
-        either = Apply("if", (less, minus, inner), kind="number", source=node)
-        return Apply("if", (known, either, Constant(None, kind="nothing")), kind="number", source=node)
-
-    def _call_if(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:
-        if len(arguments) != 3:
-            raise node.at.error("`if` takes a condition and two values.")
-        condition = self.condition(arguments[0], scope)
-        then, otherwise = (self.value(each, scope) for each in arguments[1:])
-        if "nothing" not in {then.kind, otherwise.kind}:
-            same_kind(then, otherwise, node)
-        kind = otherwise.kind if then.kind == "nothing" else then.kind
-        return Apply("if", (condition, then, otherwise), kind=kind, source=node)
-
-    def _call_in(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:
-        if len(arguments) != 2:
-            raise node.at.error(f"`{node.name}` takes a value and an array.")
-        return self._contained(*arguments, node, scope, is_negated=node.name == "notIn")
-
-    _call_notIn = _call_in  # noqa: N815 - named as in the language
-
-    def _call_inSegment(self, arguments: tuple[n.Node, ...], node: n.Call, scope: Scope) -> Bound:  # noqa: N802
-        match arguments:
-            case (n.Literal(value=str(name)),):
-                entity, condition = self._segment_of(name, node)
-            case _:
-                raise node.at.error("`inSegment` takes the name of a segment, in quotes.")
-        rows = [each.entity for each in reversed(scope) if isinstance(each, Variable)]
-        if entity in rows:
-            return InSegment(name, shifted(condition, rows.index(entity)), kind="boolean", source=node)
-        raise node.at.error(f"The segment {name!r} is one of {self._model.entity(entity).plural}.")
-
-    def _today(self, node: n.Call, part: str) -> Bound:
-        return Constant(getattr(self._clock.today, part), kind="number", source=node)
-
-    def _call_currentYear(self, _: tuple[n.Node, ...], node: n.Call, __: Scope) -> Bound:  # noqa: N802
-        return self._today(node, "year")
-
-    def _call_currentMonth(self, _: tuple[n.Node, ...], node: n.Call, __: Scope) -> Bound:  # noqa: N802
-        return self._today(node, "month")
-
-    def _call_currentDayOfMonth(self, _: tuple[n.Node, ...], node: n.Call, __: Scope) -> Bound:  # noqa: N802
-        return self._today(node, "day")
