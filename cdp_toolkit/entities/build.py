@@ -1,6 +1,6 @@
 """The whole room: all landed objects of all sources become records, rejected values and identities."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import narwhals as nw
@@ -162,7 +162,7 @@ def _merges(records: Frame, entity: Entity) -> Frame:
     )  # fmt: skip
 
 
-def _all(frames: list[Frame], columns: dict[str, str], engine: Engine) -> Frame:
+def _all(frames: list[Frame], columns: Mapping[str, str], engine: Engine) -> Frame:
     if frames:
         return nw.concat([frame.select(*columns) for frame in frames])
     return engine.load(pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()]).empty_table())

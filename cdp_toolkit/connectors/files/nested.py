@@ -6,10 +6,12 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+from polars.datatypes import DataType, DataTypeClass
 
 from cdp_toolkit.connectors.files.probe import Text, open_bytes
 from cdp_toolkit.errors import SourceError
 
+PolarsDataType = DataType | DataTypeClass
 _ROWS = 100_000
 
 
@@ -153,7 +155,7 @@ def _batches(flat: pl.LazyFrame, schema: pa.Schema, where: Path) -> Iterator[pa.
         raise _not_json(where, error) from error
 
 
-def _flat(value: pl.Expr, name: str, kind: pl.DataType) -> Iterable[pl.Expr]:
+def _flat(value: pl.Expr, name: str, kind: PolarsDataType) -> Iterable[pl.Expr]:
     """Turn a column into texts: an object into one for each of its members, an array into JSON."""
     match kind:
         case pl.Struct():
@@ -171,7 +173,7 @@ def _flat(value: pl.Expr, name: str, kind: pl.DataType) -> Iterable[pl.Expr]:
             yield pl.when(text != "").then(text).alias(name)
 
 
-def _texts(kind: pl.DataType) -> pl.DataType:
+def _texts(kind: PolarsDataType) -> PolarsDataType:
     if isinstance(kind, pl.Struct) and kind.fields:
         return pl.Struct({member.name: _texts(member.dtype) for member in kind.fields})
     return pl.String()
