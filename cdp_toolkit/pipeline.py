@@ -219,7 +219,9 @@ def evaluate(
         run.problems += [f"{name}: {error.message}" for name, error in found.failed.items()]
         changed = {"entered": 0, "exited": 0}
         if found.members is not None:
-            changed = _keep_membership(run, lake, found.members, found.evaluated, as_of)
+            # A segment that is no more has no members: they leave it now.
+            gone = {*_sizes(run, lake)} - {segment.name for segment in segments}
+            changed = _keep_membership(run, lake, found.members, [*found.evaluated, *sorted(gone)], as_of)
         sizes = _sizes(run, lake)
         run.counts |= {"segments": len(found.evaluated), "members": sum(sizes.values()), **changed}
         run.details["audiences"] = {name: sizes.get(name, 0) for name in sorted({*sizes, *found.evaluated})}

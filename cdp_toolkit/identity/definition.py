@@ -9,7 +9,9 @@ _ROLES = (
     "feedback", "finance", "hello", "help", "helpdesk", "hr", "info", "inquiries", "invoice", "invoices", "jobs", "kontakt",
     "legal", "mail", "marketing", "media", "news", "newsletter", "noreply", "no-reply", "office", "orders", "postmaster",
     "press", "privacy", "procurement", "purchasing", "reception", "recruiting", "sales", "security", "service", "spam",
-    "support", "team", "test", "webmaster",
+    "support", "team", "webmaster",
+    "anonymous", "example", "na", "n.a", "nobody", "noemail", "no-email", "nomail", "none", "notprovided", "null", "test",
+    "unknown", "xxx",
 )  # fmt: skip
 
 
@@ -21,7 +23,7 @@ class IdentityRules(BaseModel):
     max_records
         An identity on more records than this is a shared mailbox, a shared device or a placeholder and links nobody.
     role_mailboxes
-        Names before the ``@`` that belong to a function and not to a person; such an address links nobody.
+        Names before the ``@`` that belong to a function or stand for no address at all; such an address links nobody.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

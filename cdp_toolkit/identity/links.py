@@ -42,7 +42,7 @@ def link_records(identities: Frame, rules: IdentityRules) -> Links:
         nw.when(is_key)
         .then(nw.lit(None, nw.String))
         .when((nw.col("namespace") == "email") & mailbox.is_in(rules.role_mailboxes))
-        .then(nw.lit("the mailbox of a function, not of a person"))
+        .then(nw.lit("a mailbox of a function or of nobody"))
         .when(nw.col("records") > rules.max_records)
         .then(nw.lit(f"on more than {rules.max_records} records"))
     )

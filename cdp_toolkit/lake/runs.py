@@ -95,7 +95,7 @@ class OpenRun:
         Frame
             What was written, scanned: later steps read it instead of computing it again.
         """
-        self._written[name] = self._store.write(name, frame, mode="overwrite")
+        self._written[name] = self._store.replace(name, frame)
         return self.scan(name)
 
     def append(self, name: str, frame: Frame) -> Frame:
@@ -113,7 +113,10 @@ class OpenRun:
         Frame
             The whole table, scanned.
         """
-        self._written[name] = self._store.write(name, frame, mode="append")
+        base = self._written.get(name, self._store.version(name))
+        if base is None:
+            return self.replace(name, frame)
+        self._written[name] = self._store.append(name, frame, base=base)
         return self.scan(name)
 
     def rows(self, name: str) -> int:

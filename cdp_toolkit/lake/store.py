@@ -6,7 +6,6 @@ import pyarrow as pa
 from deltalake import DeltaTable
 
 from cdp_toolkit.engines import Engine, Frame
-from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.errors import NotYetError
 from cdp_toolkit.lake.log import RunLog
 from cdp_toolkit.lake.tables import table
@@ -149,30 +148,46 @@ class Store:
         delta = DeltaTable(f"{self.uri}/{name}", version=version, storage_options=self.options)
         return sum(pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist())
 
-    def write(self, name: str, frame: Frame, *, mode: Mode) -> int:
-        """Write a version that counts once a run names it.
+    def replace(self, name: str, frame: Frame) -> int:
+        """Write a table anew; the version counts once a run names it.
 
         Parameters
         ----------
         name
             Folder and name of the table.
         frame
-            The rows.
-        mode
-            Whether they replace those of the table or come after those of its committed version.
+            All its rows.
 
         Returns
         -------
         int
             The version written.
         """
-        uri, committed = f"{self.uri}/{name}", self.version(name)
-        if committed is None:
-            mode = "overwrite"
-        elif mode == "append" and self.head(name) != committed:
+        self.engine.sink(frame, f"{self.uri}/{name}", mode="overwrite", options=self.options)
+        return self.head(name)
+
+    def append(self, name: str, frame: Frame, *, base: int) -> int:
+        """Write rows after those of a version; the new version counts once a run names it.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        frame
+            The new rows.
+        base
+            The version that they come after.
+
+        Returns
+        -------
+        int
+            The version written.
+        """
+        uri = f"{self.uri}/{name}"
+        if self.head(name) != base:
             # A run was killed after it had written here: its rows are not part of the table.
-            DeltaTable(uri, storage_options=self.options).restore(committed)
-        self.engine.sink(frame, uri, mode=mode, options=self.options)
+            DeltaTable(uri, storage_options=self.options).restore(base)
+        self.engine.sink(frame, uri, mode="append", options=self.options)
         return self.head(name)
 
     def _open(self, name: str) -> DeltaTable | None:

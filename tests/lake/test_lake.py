@@ -47,6 +47,14 @@ def test_rows_of_a_run_that_failed_do_not_come_back_with_the_next_append(lake, f
     assert rows(lake.scan("identity/person_ids"), "profile_id") == [1, 2, 4]
 
 
+def test_a_run_may_append_twice_to_one_table(lake, frame, rows):
+    with lake.run("stitch") as run:
+        run.append("identity/person_ids", frame(IDS))
+        run.append("identity/person_ids", frame({"source_key": ["4@a.B"], "profile_id": [4]}))
+
+    assert rows(lake.scan("identity/person_ids"), "profile_id") == [1, 2, 4]
+
+
 def test_a_run_over_the_same_versions_and_definitions_is_a_repeat(lake, frame):
     with lake.run("load") as run:
         run.replace("entities/identities", frame({"source_key": ["1"]}))

@@ -81,7 +81,7 @@ def test_every_segment_of_the_demo_is_counted_here(line):
 
 @pytest.mark.parametrize("segment", COUNTS)
 def test_an_audience_has_the_size_that_sql_counts(line, sql, segment):
-    counted = sql.sql(COUNTS[segment]).fetchone()[0]
+    counted = sql.sql(COUNTS[segment]).fetchall()[0][0]
 
     assert line.evaluated.details["audiences"][segment] == counted
     assert counted > 0, "the demo world has nobody of this kind, so the comparison shows nothing"

