@@ -240,10 +240,8 @@ class Workspace:
             return [self._plan(each, self.lake, at) for each in names]
         connections = {each: self._connection(each) for each in names}
 
-        def make(each: str, run: OpenRun) -> Plan:
-            return destination if isinstance(destination, Plan) else self._plan(each, run, at)
-
-        return pipeline.activate(self.lake, connections, make, at=at)
+        given = destination if isinstance(destination, Plan) else None
+        return pipeline.activate(self.lake, connections, lambda each, run: given or self._plan(each, run, at), at=at)
 
     # What came out
 

@@ -167,5 +167,5 @@ def open_connection(destination: Destination, folder: Path) -> Connection:
     ConfigError
         If a setting is wrong.
     """
-    kind: type[Connection] = plugins.find("cdp_toolkit.destinations", destination.type)
+    kind: type[Connection] = plugins.find("destinations", destination.type)
     return kind(destination, folder)

@@ -126,7 +126,7 @@ def _json_value(text: str, path: JsonPath) -> str:
     return f"CASE WHEN json_valid({_quoted(text)}) THEN {value} END"
 
 
-def _parsed(text: str, kind: FieldType) -> str:
+def _parsed(text: str, kind: FieldType) -> str:  # noqa: PLR0911 - a case a kind
     match kind:
         case "integer":
             decimal = f"TRY_CAST({text} AS DOUBLE)"

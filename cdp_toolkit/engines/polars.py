@@ -108,7 +108,7 @@ def _lazy(frame: Frame) -> pl.LazyFrame:
     return native
 
 
-def _parsed(name: str, kind: FieldType) -> pl.Expr:
+def _parsed(name: str, kind: FieldType) -> pl.Expr:  # noqa: PLR0911 - a case a kind
     text = pl.col(name)
     match kind:
         case "integer":

@@ -30,7 +30,7 @@ def identities(frame):
 
 
 @pytest.fixture
-def numbered(engine, frame, rows):
+def numbered(engine, frame):
     def number(records, links, previous=None, as_of=MAY):
         found = number_profiles(
             frame(
