@@ -13,6 +13,7 @@ from cdp_toolkit.destinations.destination import Connection
 from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.entities.build import build_entities
+from cdp_toolkit.entities.identities import record_identities
 from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.ids import map_identities, number_profiles
@@ -95,10 +96,10 @@ def load(lake: Lake, sources: Mapping[str, tuple[LandedSource, Source]], *, only
 
 def _make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> None:
     built = build_entities(sources, run.scan, lake.model, lake.engine)
-    for entity, records in built.entities.items():
-        run.replace(f"entities/{entity}", records)
+    # Identities are taken from the tables just written: the landed text is read and typed once.
+    records = {entity: run.replace(f"entities/{entity}", rows) for entity, rows in built.entities.items()}
+    run.replace("entities/identities", record_identities(records, built.merges, lake.model, lake.engine))
     run.replace("entities/_rejected", built.rejected)
-    run.replace("entities/identities", built.identities)
     for name, columns in built.unknown_columns.items():
         run.notes.append(f"{name} has columns that nothing reads: {', '.join(columns)}. They stay in landing.")
 
