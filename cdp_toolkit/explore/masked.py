@@ -1,0 +1,45 @@
+"""Personal data as it is shown by default: recognisable by whoever knows it, and by nobody else."""
+
+import polars as pl
+
+from cdp_toolkit.model import Model
+
+_DIRECT = "I1"  # usage label of what identifies a person directly
+
+
+def masked(frame: pl.DataFrame, *, entity: str = "person", model: Model | None = None) -> pl.DataFrame:
+    """Mask the values that identify a person directly.
+
+    Parameters
+    ----------
+    frame
+        One row a profile or a record, with columns of the model.
+    entity
+        Entity whose fields they are.
+    model
+        The model that knows which fields identify; the standard one by default.
+
+    Returns
+    -------
+    polars.DataFrame
+        The same rows; of such a text the first letter stays, and of an e-mail address its domain.
+
+    Examples
+    --------
+    >>> masked(pl.DataFrame({"email": ["anna@acme.example"], "city": ["Graz"]})).row(0)
+    ('a•••@acme.example', 'Graz')
+    """
+    fields = (model or Model.standard()).entities[entity].fields.values()
+    direct = {field.name for field in fields if _DIRECT in field.labels} & set(frame.columns)
+    texts = [name for name in direct if frame.schema[name] == pl.String]
+    lists = [
+        name for name, kind in frame.schema.items() if name in {"emails", "source_keys"} and kind == pl.List(pl.String)
+    ]
+    return frame.with_columns(
+        *(_mask(pl.col(name)).alias(name) for name in texts),
+        *(pl.col(name).list.eval(_mask(pl.element())).alias(name) for name in lists),
+    )
+
+
+def _mask(text: pl.Expr) -> pl.Expr:
+    return text.str.replace(r"^(.)[^@]*", "${1}•••")

@@ -1,0 +1,116 @@
+"""Run notebooks one after the other, each in its own kernel, and keep what they showed as pages."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PAGES = Path(__file__).parent / "pages"
+
+
+@dataclass(frozen=True)
+class Executed:
+    """A notebook that ran.
+
+    Parameters
+    ----------
+    name
+        Name of the notebook, without its ending.
+    seconds
+        How long it took.
+    page
+        What it showed, as HTML without code.
+    problem
+        What ended it early, with the cell; empty if nothing did.
+    """
+
+    name: str
+    seconds: float
+    page: Path
+    problem: str = ""
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether it ran to its end."""
+        return not self.problem
+
+
+def shipped() -> Path:
+    """Return the folder of the notebooks that come with the toolkit.
+
+    Returns
+    -------
+    Path
+        ``notebooks/`` of a clone, or the copy in an installed package.
+    """
+    package = Path(__file__).parent.parent
+    clone = package.parent / "notebooks"
+    return clone if clone.is_dir() else package / "notebooks"
+
+
+def run_notebooks(
+    notebooks: Path,
+    out: Path,
+    parameters: Mapping[str, Any],
+    *,
+    on_progress: Callable[[str], None] = lambda _: None,
+) -> list[Executed]:
+    """Run all notebooks of a folder in the order of their names, up to the first that fails.
+
+    Parameters
+    ----------
+    notebooks
+        Folder of the notebooks.
+    out
+        Folder for the executed copies and their pages.
+    parameters
+        Values for the parameters cell of each notebook; one that a notebook does not have is not passed to it.
+    on_progress
+        Called with the name of each notebook before it runs.
+
+    Returns
+    -------
+    list of Executed
+        One a notebook that ran; the last one carries a problem if it failed.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    executed: list[Executed] = []
+    for notebook in sorted(notebooks.glob("*.ipynb")):
+        on_progress(notebook.stem)
+        executed.append(_run(notebook, out, parameters))
+        if not executed[-1].is_ok:
+            break
+    return executed
+
+
+def _run(notebook: Path, out: Path, parameters: Mapping[str, Any]) -> Executed:
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    started, copy, problem = time.perf_counter(), out / notebook.name, ""
+    known = papermill.inspect_notebook(str(notebook))
+    wanted = {name: value for name, value in parameters.items() if name in known}
+    try:
+        papermill.execute_notebook(str(notebook), str(copy), wanted, progress_bar=False)
+    except PapermillExecutionError as error:
+        problem = f"Cell {error.exec_count} of {notebook.stem} failed: {error.ename}: {error.evalue}\n{error.source}"
+    page = _page(copy)
+    return Executed(notebook.stem, time.perf_counter() - started, page, problem)
+
+
+def _page(notebook: Path) -> Path:
+    from nbconvert.exporters import HTMLExporter
+
+    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+        template_name="notebook",
+        extra_template_basedirs=[str(PAGES)],
+        extra_template_paths=[str(PAGES)],
+        exclude_input=True,
+        exclude_input_prompt=True,
+        exclude_output_prompt=True,
+    )
+    body, _ = exporter.from_filename(str(notebook))
+    page = notebook.with_suffix(".html")
+    page.write_text(body, encoding="utf-8")
+    return page
