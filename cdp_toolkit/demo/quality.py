@@ -55,6 +55,7 @@ def evaluate_stitching(person_ids: Any, truth: Any, *, entity: str = "person") -
 
     Examples
     --------
+    >>> import polars as pl
     >>> truth = pl.DataFrame({"entity": ["person"] * 4, "source_key": ["a", "b", "c", "d"], "true_id": [1, 1, 1, 2]})
     >>> evaluate_stitching(pl.DataFrame({"source_key": ["a", "b", "c", "d"], "profile_id": [1, 1, 2, 2]}), truth)
     StitchQuality(precision=0.5, recall=0.3333333333333333, records=4, left_out=0)
