@@ -12,10 +12,19 @@ from cdp_toolkit.errors import CdpError, ConfigError
 from cdp_toolkit.lake import Run
 from cdp_toolkit.workspace import Workspace
 
+
+def _end(*_: object, **__: object) -> None:
+    if _state["failed"]:
+        raise typer.Exit(1)
+
+
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, help="A B2B customer data platform in a folder."
+    result_callback=_end,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A B2B customer data platform in a folder.",
 )
-_state: dict[str, Any] = {"workspace": Path(), "json": False}
+_state: dict[str, Any] = {"workspace": Path(), "json": False, "failed": False}
 
 AsOf = Annotated[str | None, typer.Option(help="What `now` means, such as 2026-11-01; the present by default.")]
 
@@ -179,14 +188,11 @@ def _show(result: Any) -> None:
 def entry() -> None:
     """Run the command line; errors of a user end in a message, not in a traceback."""
     try:
-        app(standalone_mode=False)
+        app()
     except ConfigError as error:
         _fail(error, 2)
     except CdpError as error:
         _fail(error, 1)
-    except typer.Exit as error:
-        sys.exit(error.exit_code)
-    sys.exit(1 if _state.get("failed") else 0)
 
 
 def _fail(error: CdpError, code: int) -> None:

@@ -345,7 +345,7 @@ class Workspace:
         Parameters
         ----------
         identity
-            A profile id, e-mail address, ECID or source key such as ``1234@123-ABC-456.Marketo``.
+            A profile id, e-mail address, ECID or source key such as ``4711@instance.System``.
 
         Returns
         -------

@@ -20,7 +20,7 @@ def load_mapping(mapping: str | Path, model: Model) -> SourceMapping:
     Parameters
     ----------
     mapping
-        Name of a system whose mapping the toolkit ships, such as ``salesforce``, or the path of a YAML file.
+        Name of a system whose mapping the toolkit ships, such as ``xdm``, or the path of a YAML file.
     model
         The model, with the workspace's own columns.
 

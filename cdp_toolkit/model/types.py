@@ -113,7 +113,7 @@ def text(delivered: nw.Expr, nulls: tuple[str, ...] = ()) -> nw.Expr:
     delivered
         Text as it came.
     nulls
-        Texts that mean null in this source, such as ``null`` in Marketo's bulk files.
+        Texts that mean null in this source, such as ``null`` in bulk exports.
 
     Returns
     -------
