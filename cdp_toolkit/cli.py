@@ -102,9 +102,11 @@ def run(
 ) -> None:
     """Load, stitch, evaluate and activate, through the notebooks."""
     if notebooks:
-        from cdp_toolkit.explore.notebooks import run_line
+        from cdp_toolkit.explore.line import run_line
 
-        _show(run_line(_state["workspace"], as_of=as_of or ""))
+        done = run_line(_state["workspace"], as_of=as_of or "", on_progress=lambda name: _say(f"… {name}"))
+        _say(f"\n{done}")
+        _state["failed"] |= done.outcome != "done"
         return
     workspace = _workspace()
     for done in (
