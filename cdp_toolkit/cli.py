@@ -104,9 +104,9 @@ def run(
     if notebooks:
         from cdp_toolkit.explore.line import run_line
 
-        done = run_line(_state["workspace"], as_of=as_of or "", on_progress=lambda name: _say(f"… {name}"))
-        _say(f"\n{done}")
-        _state["failed"] |= done.outcome != "done"
+        whole = run_line(_state["workspace"], as_of=as_of or "", on_progress=lambda name: _say(f"… {name}"))
+        _say(f"\n{whole}")
+        _state["failed"] |= whole.outcome != "done"
         return
     workspace = _workspace()
     for done in (
