@@ -50,7 +50,12 @@ def trends(sizes: pl.DataFrame) -> alt.LayerChart:
     base = alt.Chart(sizes.filter(pl.col("segment").is_in(largest.implode()))).encode(
         x=alt.X("changed_at:T", title="evaluated at (UTC)"),
         y=alt.Y("members:Q", title="members", axis=alt.Axis(grid=True, format=",d", tickCount=5)),
-        color=alt.Color("segment:N", title=None, sort=largest.to_list(), legend=alt.Legend(orient="right")),
+        color=alt.Color(
+            "segment:N",
+            title=None,
+            sort=largest.to_list(),
+            legend=alt.Legend(orient="bottom", columns=2, labelLimit=200),
+        ),
         tooltip=["segment:N", "changed_at:T", alt.Tooltip("members:Q", format=",d")],
     )
     lines = base.mark_line(interpolate="step-after")
@@ -71,17 +76,20 @@ def overlaps(pairs: pl.DataFrame) -> alt.LayerChart:
         A cell a pair: the share of their members who are in both, in per cent.
     """
     order = pairs["segment"].unique(maintain_order=True).to_list()
-    cells = alt.Chart(pairs.with_columns(percent=pl.col("jaccard") * 100)).encode(
-        x=alt.X("other:N", title=None, sort=order, axis=alt.Axis(labelAngle=-40, orient="bottom")),
-        y=alt.Y("segment:N", title=None, sort=order),
+    others = pairs.filter(pl.col("segment") != pl.col("other")).with_columns(percent=pl.col("jaccard") * 100)
+    cells = alt.Chart(others).encode(
+        x=alt.X("other:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=alt.Axis(labelAngle=-40)),
+        y=alt.Y("segment:N", title=None, sort=order, scale=alt.Scale(domain=order)),
         tooltip=["segment:N", "other:N", alt.Tooltip("both:Q", format=",d"), alt.Tooltip("percent:Q", format=".0f")],
     )
-    shade = alt.Color("percent:Q", title="in both, % of either", scale=alt.Scale(scheme="blues", domain=[0, 100]),
-                      legend=alt.Legend(gradientLength=180))  # fmt: skip
-    ink = alt.when("datum.percent > 45").then(alt.value("white")).otherwise(alt.value("#33506e"))
-    numbers = cells.mark_text(fontSize=11).encode(text=alt.Text("percent:Q", format=".0f"), color=ink)
-    size = min(WIDTH, 36 * max(len(order), 4))
-    return _titled(cells.mark_rect(cornerRadius=3).encode(color=shade) + numbers, "Overlap of audiences", size, size)
+    # Opacity instead of a colour scale: what is little fades into the page, light or dark.
+    shade = alt.Opacity("percent:Q", legend=None, scale=alt.Scale(type="sqrt", domain=[0, 100], range=[0.05, 1]))
+    ink = alt.when("datum.percent > 20").then(alt.value("white")).otherwise(alt.value(INK))
+    numbers = cells.mark_text(fontSize=11).transform_filter("datum.percent >= 0.5")
+    numbers = numbers.encode(text=alt.Text("percent:Q", format=".0f"), color=ink)
+    shaded = cells.mark_rect(cornerRadius=3, color=PEOPLE, stroke=None).encode(opacity=shade)
+    size = min(WIDTH, 30 * max(len(order), 4))
+    return _titled(shaded + numbers, "Overlap of audiences, members in both as % of either", size, size)
 
 
 def funnel(stages: pl.DataFrame) -> alt.LayerChart:
@@ -226,12 +234,48 @@ def growth(months: pl.DataFrame) -> alt.LayerChart:
         An area over the months.
     """
     base = alt.Chart(months).encode(
-        x=alt.X("month:T", title=None, axis=alt.Axis(grid=False, tickCount=8)),
+        x=alt.X("month:T", title=None, axis=alt.Axis(grid=False, tickCount=5, format="%b %Y")),
         y=alt.Y("people:Q", title="people", axis=alt.Axis(grid=True, format=",d", tickCount=4)),
         tooltip=[alt.Tooltip("month:T", format="%B %Y"), alt.Tooltip("people:Q", format=",d")],
     )
     area = base.mark_area(color=PEOPLE, opacity=0.18)
     return _titled(area + base.mark_line(color=PEOPLE), "People known at the end of each month", height=200)
+
+
+def values(counted: pl.DataFrame, title: str) -> alt.LayerChart:
+    """Draw the most frequent values of a column.
+
+    Parameters
+    ----------
+    counted
+        As ``numbers.values`` returns it.
+    title
+        What the values are.
+
+    Returns
+    -------
+    altair.LayerChart
+        A bar a value.
+    """
+    return _bars(counted, "value", "profiles", title=title, unit="profiles")
+
+
+def filled(shares: pl.DataFrame, title: str) -> alt.LayerChart:
+    """Draw how complete profiles are.
+
+    Parameters
+    ----------
+    shares
+        As ``numbers.filled`` returns it.
+    title
+        Whose profiles they are.
+
+    Returns
+    -------
+    altair.LayerChart
+        A bar a column.
+    """
+    return _bars(shares, "column", "percent", title=title, unit="% of profiles with a value", fill=GOOD)
 
 
 def _bars(
@@ -249,7 +293,9 @@ def _bars(
     names = order[name].to_list()
     y = alt.Y(f"{name}:N", title=None, sort=names)
     room = alt.Scale(domainMax=1.12 * max([1, *order["total"]]))
-    x = alt.X(f"{count}:Q", title=unit, scale=room, axis=alt.Axis(format="~s", tickCount=5), stack="zero")
+    x = alt.X(
+        f"{count}:Q", title=unit, scale=room, axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1), stack="zero"
+    )
     tooltip: list[Any] = [f"{name}:N", alt.Tooltip(f"{count}:Q", title=unit, format=",d")]
     bars = alt.Chart(frame).mark_bar(color=fill).encode(x=x, y=y, tooltip=tooltip)
     totals = alt.Chart(order).mark_text(align="left", dx=6, color=INK)

@@ -2,9 +2,35 @@
 
 import polars as pl
 
+from cdp_toolkit.lake import Lake
 from cdp_toolkit.model import Model
 
 _DIRECT = "I1"  # usage label of what identifies a person directly
+
+
+def sample(lake: Lake, entity: str, *columns: str, most: int = 10) -> pl.DataFrame:
+    """Show some profiles, masked.
+
+    Parameters
+    ----------
+    lake
+        Tables of the workspace.
+    entity
+        Whose profiles, such as ``person``.
+    *columns
+        Columns to show; those that hold a value, by default.
+    most
+        How many profiles, those with the smallest ids.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a profile.
+    """
+    chosen = lake.scan(f"profiles/{entity}").sort("profile_id").head(most)
+    frame = pl.DataFrame(lake.engine.collect(chosen)).sort("profile_id")
+    held = [name for name in frame.columns if frame[name].null_count() < frame.height]
+    return masked(frame.select(columns or held), entity=entity, model=lake.model)
 
 
 def masked(frame: pl.DataFrame, *, entity: str = "person", model: Model | None = None) -> pl.DataFrame:

@@ -92,7 +92,9 @@ def _run(notebook: Path, out: Path, parameters: Mapping[str, Any]) -> Executed:
     known = papermill.inspect_notebook(str(notebook))
     wanted = {name: value for name, value in parameters.items() if name in known}
     try:
-        papermill.execute_notebook(str(notebook), str(copy), wanted, progress_bar=False, extra_arguments=["--log-level=40"])
+        papermill.execute_notebook(
+            str(notebook), str(copy), wanted, progress_bar=False, extra_arguments=["--log-level=40"]
+        )
     except PapermillExecutionError as error:
         problem = f"Cell {error.exec_count} of {notebook.stem} failed: {error.ename}: {error.evalue}\n{error.source}"
     page = _page(copy)

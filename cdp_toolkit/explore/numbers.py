@@ -99,7 +99,8 @@ def trends(lake: Lake) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        One row per ``segment`` and ``changed_at``: ``entered`` and ``exited`` then, ``members`` from then on.
+        One row per ``segment`` and ``changed_at``, a time at which any segment changed, from its own first entry on:
+        who ``entered`` and ``exited`` then, ``members`` from then on.
     """
     schema = pl.Schema({"segment": pl.String(), "changed_at": pl.Datetime("us", "UTC"), "entered": pl.Int64(), "exited": pl.Int64(),
               "members": pl.Int64()})  # fmt: skip
@@ -112,8 +113,13 @@ def trends(lake: Lake) -> pl.DataFrame:
         .group_by("segment", "changed_at")
         .agg(entered=nw.col("came").sum(), exited=nw.col("went").sum())
     )
+    found = _read(lake, changes)
+    everywhen = found.select("segment").unique().join(found.select("changed_at").unique(), how="cross")
+    filled = everywhen.join(found, on=["segment", "changed_at"], how="left").sort("segment", "changed_at")
     size = (pl.col("entered") - pl.col("exited")).cum_sum().over("segment")
-    return _read(lake, changes).sort("segment", "changed_at").with_columns(members=size).cast(schema)
+    has_begun = pl.col("entered").cum_sum().over("segment") > 0
+    counted = filled.with_columns(pl.col("entered", "exited").fill_null(0))
+    return counted.filter(has_begun).with_columns(members=size).select(schema.names()).cast(schema)
 
 
 def overlaps(lake: Lake, *, entity: str = "person", most: int = 15) -> pl.DataFrame:
@@ -285,6 +291,60 @@ def growth(lake: Lake) -> pl.DataFrame:
     monthly = created.with_columns(month=nw.col("created_at").dt.truncate("1mo")).group_by("month")
     counted = _read(lake, monthly.agg(new=nw.len().cast(nw.Int64))).sort("month")
     return counted.select("month", people=pl.col("new").cum_sum()).tail(36)
+
+
+def values(lake: Lake, entity: str, column: str, *, most: int = 10) -> pl.DataFrame:
+    """Count the values of a column over all profiles.
+
+    Parameters
+    ----------
+    lake
+        Tables of the workspace.
+    entity
+        Whose profiles, such as ``person``.
+    column
+        A column of theirs that names nobody, such as ``country``.
+    most
+        How many values, the most frequent first.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per ``value``, as text: ``profiles`` that have it.
+    """
+    counted = _counted(lake, f"profiles/{entity}", (column,), "profiles").drop_nulls().head(most)
+    return counted.select(pl.col(column).cast(pl.String).alias("value"), "profiles")
+
+
+def filled(lake: Lake, entity: str, *, most: int = 25) -> pl.DataFrame:
+    """Measure how complete profiles are.
+
+    Parameters
+    ----------
+    lake
+        Tables of the workspace.
+    entity
+        Whose profiles, such as ``person``.
+    most
+        How many columns, the fullest first; those without any value are left out.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per ``column`` of the model: ``percent`` of the profiles that have a value.
+    """
+    schema = pl.Schema({"column": pl.String(), "percent": pl.Float64()})
+    if not lake.exists(f"profiles/{entity}"):
+        return pl.DataFrame(schema=schema)
+    profiles = lake.scan(f"profiles/{entity}")
+    columns = [field for field in lake.model.entities[entity].fields if field in profiles.collect_schema().names()]
+    counted = _read(lake, profiles.select(nw.len().alias("_all"), nw.col(*columns).count()))
+    shares = counted.select(pl.col(columns) / pl.col("_all") * 100).unpivot(
+        variable_name="column", value_name="percent"
+    )
+    return (
+        shares.filter(pl.col("percent") > 0).sort("percent", "column", descending=[True, False]).head(most).cast(schema)
+    )
 
 
 def runs(lake: Lake) -> pl.DataFrame:

@@ -146,11 +146,11 @@ def sections(lake: Lake) -> list[Section]:
             Card("Funnel", numbers.funnel(lake), charts.funnel),
             Card("Growth", numbers.growth(lake), charts.growth),
         )),
-        Section("Audiences", "Who is in each audience now, how that changed, and which audiences are the same people.", (
+        Section("Audiences", "Who is in each audience, how that changed, and which are the same people.", (
             Card("Audience sizes", numbers.audiences(lake), charts.audiences),
-            Card("Overlap", numbers.overlaps(lake), charts.overlaps),
             Card("Audience sizes over time", trends if is_followed else trends.clear(), charts.trends,
                  "Sizes are followed from the second evaluation on."),
+            Card("Overlap", numbers.overlaps(lake), charts.overlaps),
         )),
         Section("Sources", "What each source delivered, and what was kept out and why.", (
             Card("Records", numbers.records(lake), charts.records),
@@ -164,10 +164,15 @@ def sections(lake: Lake) -> list[Section]:
         )),
         Section("Destinations", "What was sent, who was refused and why.", (
             Card("Deliveries", numbers.deliveries(lake), charts.deliveries, "Nothing was sent."),
-            Card("Deliveries by reason", numbers.deliveries(lake).head(15)),
+            Card("Deliveries by reason", _reasons(numbers.deliveries(lake))),
         )),
         Section("Runs", "What ran last, and how long it took.", (Card("Last run of each verb", numbers.runs(lake)),)),
     ]  # fmt: skip
+
+
+def _reasons(deliveries: pl.DataFrame) -> pl.DataFrame:
+    by_reason = deliveries.group_by("destination", "outcome", "reason").agg(pl.col("rows").sum())
+    return by_reason.sort("rows", "destination", "reason", descending=[True, False, False]).head(15)
 
 
 def _tiles(lake: Lake) -> dict[str, int]:

@@ -12,7 +12,7 @@ BAD: Final = "#d1495b"
 QUIET: Final = "#8a93a1"
 INK: Final = "#76808f"  # the report replaces it by the colour of its text
 
-WIDTH: Final = 520
+WIDTH: Final = 350
 ROW: Final = 24  # height of a bar with its gap, in pixels
 
 
@@ -20,10 +20,11 @@ ROW: Final = 24  # height of a bar with its gap, in pixels
 def _theme() -> alt.theme.ThemeConfig:
     return {"config": {
         "background": "transparent",
-        "font": "system-ui, sans-serif",
+        "padding": {"left": 2, "right": 12, "top": 4, "bottom": 2},
+        "font": "Arial, Liberation Sans, sans-serif",
         "view": {"stroke": None, "continuousWidth": WIDTH},
         "title": {"anchor": "start", "fontSize": 15, "fontWeight": 600, "color": INK, "subtitleColor": INK, "offset": 14,
-                  "subtitleFontSize": 12, "subtitlePadding": 5, "frame": "group"},
+                  "subtitleFontSize": 12, "subtitlePadding": 5, "frame": "bounds"},
         "axis": {"labelColor": INK, "titleColor": INK, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": 400,
                  "gridColor": INK, "gridOpacity": 0.22, "domain": False, "ticks": False, "labelPadding": 8,
                  "labelLimit": 240, "titlePadding": 10},
