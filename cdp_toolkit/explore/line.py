@@ -61,7 +61,7 @@ def run_line(folder: Path, *, as_of: str = "", on_progress: Callable[[str], None
     Parameters
     ----------
     folder
-        Folder of the workspace.
+        Folder of the workspace; its own ``notebooks/`` run if it has any, else those of the toolkit.
     as_of
         What ``now`` means, as text; the present if empty.
     on_progress
@@ -74,8 +74,15 @@ def run_line(folder: Path, *, as_of: str = "", on_progress: Callable[[str], None
     """
     workspace, started = Workspace(folder), dt.datetime.now(dt.UTC)
     out = workspace.folder / "runs" / f"{started:%Y-%m-%dT%H-%M-%S}"
-    parameters = {"workspace": str(workspace.folder.resolve()), "as_of": as_of}
-    notebooks = run_notebooks(shipped(), out, parameters, on_progress=on_progress)
+    own = workspace.folder / "notebooks"
+    # They run in the workspace and call it ".", so that an executed copy names no folder of this machine.
+    notebooks = run_notebooks(
+        own if own.is_dir() else shipped(),
+        out,
+        {"workspace": ".", "as_of": as_of},
+        folder=workspace.folder,
+        on_progress=on_progress,
+    )
     page = report(workspace, out / "report.html") if all(each.is_ok for each in notebooks) else None
     runs = [run for run in workspace.lake.log.rows() if run["started_at"] >= started]
     return LineRun(runs, notebooks, page, out, (dt.datetime.now(dt.UTC) - started).total_seconds())
@@ -84,7 +91,7 @@ def run_line(folder: Path, *, as_of: str = "", on_progress: Callable[[str], None
 def _told(run: dict[str, Any]) -> list[str]:
     counts = ", ".join(f"{number:,} {what}" for what, number in run["counts"].items())
     lines = [f"{run['verb']:<9}  {run['outcome']}, {run['seconds']:.1f} s: {counts}"]
-    lines += [f"           ! {problem}" for problem in run["problems"]]
+    lines += [f"           ! {problem.splitlines()[0]}" for problem in run["problems"]]
     if run["verb"] == "evaluate":
         sizes = run["details"].get("audiences", {})
         lines += [f"           {size:>9,}  {name}" for name, size in sizes.items()]

@@ -8,6 +8,9 @@ from typing import Any
 
 PAGES = Path(__file__).parent / "pages"
 
+# A kernel warns that it talks to this process without encryption; it does so on this machine only.
+_QUIET = ["--IPKernelApp.log_level=50"]
+
 
 @dataclass(frozen=True)
 class Executed:
@@ -54,6 +57,7 @@ def run_notebooks(
     out: Path,
     parameters: Mapping[str, Any],
     *,
+    folder: Path | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> list[Executed]:
     """Run all notebooks of a folder in the order of their names, up to the first that fails.
@@ -66,6 +70,8 @@ def run_notebooks(
         Folder for the executed copies and their pages.
     parameters
         Values for the parameters cell of each notebook; one that a notebook does not have is not passed to it.
+    folder
+        Where the notebooks run, which is what relative paths in their parameters mean; here by default.
     on_progress
         Called with the name of each notebook before it runs.
 
@@ -78,13 +84,13 @@ def run_notebooks(
     executed: list[Executed] = []
     for notebook in sorted(notebooks.glob("*.ipynb")):
         on_progress(notebook.stem)
-        executed.append(_run(notebook, out, parameters))
+        executed.append(_run(notebook, out, parameters, folder or Path()))
         if not executed[-1].is_ok:
             break
     return executed
 
 
-def _run(notebook: Path, out: Path, parameters: Mapping[str, Any]) -> Executed:
+def _run(notebook: Path, out: Path, parameters: Mapping[str, Any], folder: Path) -> Executed:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -93,10 +99,11 @@ def _run(notebook: Path, out: Path, parameters: Mapping[str, Any]) -> Executed:
     wanted = {name: value for name, value in parameters.items() if name in known}
     try:
         papermill.execute_notebook(
-            str(notebook), str(copy), wanted, progress_bar=False, extra_arguments=["--log-level=40"]
+            str(notebook), str(copy), wanted, cwd=str(folder), progress_bar=False, extra_arguments=_QUIET
         )
     except PapermillExecutionError as error:
-        problem = f"Cell {error.exec_count} of {notebook.stem} failed: {error.ename}: {error.evalue}\n{error.source}"
+        told = (error.evalue.strip() or error.ename).splitlines()[0]
+        problem = f"Cell {error.exec_count} of {notebook.stem} failed: {told}"
     page = _page(copy)
     return Executed(notebook.stem, time.perf_counter() - started, page, problem)
 
