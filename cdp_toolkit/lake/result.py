@@ -2,9 +2,11 @@
 
 import datetime as dt
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from html import escape
-from typing import Literal
+from typing import Any, Literal
 
 Outcome = Literal["done", "unchanged", "partial", "failed"]
 
@@ -46,7 +48,7 @@ class Run:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     next_step: str = ""
-    details: dict[str, dict[str, int]] = field(default_factory=dict)
+    details: dict[str, dict[str, Any]] = field(default_factory=dict)
     run_id: str = ""
     started_at: dt.datetime | None = None
     read: dict[str, int] = field(default_factory=dict)
@@ -72,11 +74,24 @@ class Run:
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        numbers = "".join(
-            f"<tr><td>{escape(what)}</td><td>{number:,}</td></tr>" for what, number in self.counts.items()
+        told = [*self.problems, *self.notes]
+        groups = "".join(
+            f"<details><summary>{escape(group)}</summary>{_table(numbers)}</details>"
+            for group, numbers in self.details.items()
+            if numbers
         )
-        problems = "".join(f"<li>{escape(problem)}</li>" for problem in self.problems)
-        return (
-            f"<div><b>{escape(self.verb)}</b>: {self.outcome}, {self.seconds:.1f} s"
-            f"<table>{numbers}</table><ul>{problems}</ul><i>{escape(self.next_step)}</i></div>"
-        )
+        notes = f"<ul>{''.join(f'<li>{escape(note)}</li>' for note in told)}</ul>" if told else ""
+        after = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(self.next_step))
+        head = f"<b>{escape(self.verb)}</b>: {self.outcome}, {self.seconds:.1f} s"
+        return f"<div>{head}{_table(self.counts)}{groups}{notes}<i>{after}</i></div>"
+
+
+def _table(numbers: Mapping[str, Any]) -> str:
+    rows = "".join(f"<tr><td>{escape(what)}</td><td>{_number(number)}</td></tr>" for what, number in numbers.items())
+    return f"<table>{rows}</table>"
+
+
+def _number(number: Any) -> str:
+    if isinstance(number, Mapping):
+        return escape(", ".join(f"{each:,} {what}" for what, each in number.items() if each) or "nothing new")
+    return f"{number:,}"

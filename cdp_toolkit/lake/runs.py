@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 import uuid
+from typing import Any
 
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.errors import CdpError
@@ -27,7 +28,7 @@ class OpenRun:
         self.result: Run | None = None
         self.verb = verb
         self.counts: dict[str, int] = {}
-        self.details: dict[str, dict[str, int]] = {}
+        self.details: dict[str, dict[str, Any]] = {}
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.next_step = ""
