@@ -16,8 +16,10 @@ from cdp_toolkit.entities.build import build_entities
 from cdp_toolkit.entities.identities import record_identities
 from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.identity.evidence import derive_identities
+from cdp_toolkit.identity.graph import settle_links
 from cdp_toolkit.identity.ids import map_identities, number_profiles
-from cdp_toolkit.identity.links import link_records
+from cdp_toolkit.identity.links import Links, link_records
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.profiles.merge import add_identities, merge_records
 from cdp_toolkit.profiles.relations import (
@@ -135,23 +137,41 @@ def stitch(lake: Lake, rules: IdentityRules, *, as_of: datetime) -> Run:
 
 
 def _stitch_identities(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: datetime) -> None:
-    identities = run.scan("entities/identities")
+    stated = run.scan("entities/identities")
+    derived = derive_identities(run.scan("entities/person"), run.scan("entities/account"), lake.engine)
+    identities = nw.concat([stated, derived.select(stated.collect_schema().names())])
     found = link_records(identities, rules)
-    links = run.replace("identity/links", found.kept)
-    run.replace("identity/refused_links", found.refused)
+    settled = [
+        settle_links(
+            Links(*(frame.filter(nw.col("entity") == entity) for frame in found)),
+            identities.filter(nw.col("entity") == entity),
+            run.scan(f"entities/{entity}"),
+            rules,
+            lake.engine,
+        )
+        for entity in PROFILES
+    ]
+    links = run.replace("identity/links", nw.concat([each.kept for each in settled]))
+    refused = run.replace("identity/refused_links", nw.concat([each.refused for each in settled]))
     maps = []
     for entity in PROFILES:
-        table = f"identity/{entity}_ids"
-        records = run.scan(f"entities/{entity}").select("source_key", "is_deleted")
-        ids = number_profiles(
-            lake.engine.key64(records, {"record_key": "source_key"}),
-            links.filter(nw.col("entity") == entity),
-            run.scan(table) if run.exists(table) else None,
-            lake.engine,
-            as_of=as_of,
-        )
-        maps.append(map_identities(identities.filter(nw.col("entity") == entity), run.replace(table, ids)))
+        is_own = nw.col("entity") == entity
+        ids = _number(run, lake, entity, links.filter(is_own), as_of)
+        maps.append(map_identities(stated.filter(is_own), ids, refused.filter(is_own)))
     run.replace("identity/identities", nw.concat(maps))
+
+
+def _number(run: OpenRun, lake: Lake, entity: str, links: Frame, as_of: datetime) -> Frame:
+    table = f"identity/{entity}_ids"
+    records = run.scan(f"entities/{entity}").select("source_key", "is_deleted")
+    ids = number_profiles(
+        lake.engine.key64(records, {"record_key": "source_key"}),
+        links,
+        run.scan(table) if run.exists(table) else None,
+        lake.engine,
+        as_of=as_of,
+    )
+    return run.replace(table, ids)
 
 
 def _make_profiles(run: OpenRun, lake: Lake) -> None:

@@ -37,7 +37,10 @@ class IdentityExplanation:
         lines += [
             f"  {link['source_key']} = {link['hub']}: same {link['namespace']} {link['value']}" for link in self.links
         ]
-        lines += [f"  {link['source_key']}: {link['value']} links nobody, {link['reason']}" for link in self.refused]
+        lines += [
+            f"  {link['source_key']} is not linked by {link['namespace']} {link['value']}: {link['reason']}"
+            for link in self.refused
+        ]
         return "\n".join(lines)
 
     __repr__ = __str__

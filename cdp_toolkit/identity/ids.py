@@ -64,7 +64,7 @@ def _claims(members: Frame, previous: Frame) -> Frame:
     return winners.select("component", claimed_id="profile_id", claimed_since="since").unique("component")
 
 
-def map_identities(identities: Frame, ids: Frame) -> Frame:
+def map_identities(identities: Frame, ids: Frame, refused: Frame) -> Frame:
     """Say which profile an identity means.
 
     Parameters
@@ -73,14 +73,17 @@ def map_identities(identities: Frame, ids: Frame) -> Frame:
         One row per record and identity, of one entity.
     ids
         One row per record: ``source_key``, ``profile_id``.
+    refused
+        One row per record and identity that does not link it: ``source_key``, ``namespace``, ``value``.
 
     Returns
     -------
     Frame
-        One row per identity: ``entity``, ``namespace``, ``value``, ``value_key``, ``profile_id``. An identity that
-        belongs to several profiles, such as a shared mailbox, means none and is left out.
+        One row per identity: ``entity``, ``namespace``, ``value``, ``value_key``, ``profile_id``. A shared device means
+        the profile that was seen with it last; an identity that links nobody, such as a shared mailbox, is left out.
     """
-    owners = identities.join(ids.select("source_key", "profile_id"), on="source_key", how="inner")
+    own = identities.join(refused, on=["source_key", "namespace", "value"], how="anti")
+    owners = own.join(ids.select("source_key", "profile_id"), on="source_key", how="inner")
     pairs = owners.select("entity", "namespace", "value", "value_key", "profile_id").unique(
         ["namespace", "value_key", "profile_id"]
     )

@@ -32,21 +32,16 @@ def link_records(identities: Frame, rules: IdentityRules) -> Links:
         ``kept`` is a star around the hub, not all pairs: n records give n - 1 rows. ``refused`` has a reason a row.
     """
     identity = ("entity", "namespace", "value_key")
-    sized = identities.with_columns(
-        hub_key=nw.col("record_key").min().over(*identity), records=nw.len().over(*identity)
-    ).filter(nw.col("records") > 1)
-    # The keys of records are theirs alone: however many point at one record, they mean that record.
-    is_key = nw.col("namespace").str.ends_with("_key")
-    mailbox = nw.col("value").str.replace_all("@.*", "")
-    reason = (
-        nw.when(is_key)
-        .then(nw.lit(None, nw.String))
-        .when((nw.col("namespace") == "email") & mailbox.is_in(rules.role_mailboxes))
-        .then(nw.lit("a mailbox of a function or of nobody"))
-        .when(nw.col("records") > rules.max_records)
-        .then(nw.lit(f"on more than {rules.max_records} records"))
+    silent = [name for name, rule in rules.namespaces.items() if not rule.links]
+    shared = (
+        identities.filter(~nw.col("namespace").is_in(silent))
+        .with_columns(hub_key=nw.col("record_key").min().over(*identity), records=nw.len().over(*identity))
+        .filter(nw.col("records") > 1)
+        .with_columns(instance=nw.col("source_key").str.replace_all("^.*@", ""))
+        .with_columns(in_instance=nw.len().over(*identity, "instance"))
+        .with_columns(in_instance=nw.col("in_instance").max().over(*identity))
     )
-    judged = sized.with_columns(reason=reason)
+    judged = shared.with_columns(reason=_reason(rules))
     kept = judged.filter(nw.col("reason").is_null() & (nw.col("record_key") != nw.col("hub_key")))
     return Links(
         kept=kept.select("entity", "source_key", "record_key", "hub_key", "namespace", "value"),
@@ -54,3 +49,35 @@ def link_records(identities: Frame, rules: IdentityRules) -> Links:
             "entity", "source_key", "namespace", "value", "reason"
         ),
     )
+
+
+def _reason(rules: IdentityRules) -> nw.Expr:
+    # The keys of records are theirs alone: however many point at one record, they mean that record.
+    cases = [(nw.col("namespace").str.ends_with("_key"), nw.lit(None, nw.String))]
+    mailbox = nw.col("value").str.replace_all("@.*", "")
+    is_role = (nw.col("namespace") == "email") & mailbox.is_in(rules.role_mailboxes)
+    cases.append((is_role, nw.lit("a mailbox of a function or of nobody")))
+    for name, rule in rules.namespaces.items():
+        is_own = nw.col("namespace") == name
+        if rule.blocked:
+            forms = (nw.col("value"), nw.concat_str(mailbox, nw.lit("@")), nw.col("value").str.replace_all("^.*@", "@"))
+            is_blocked = nw.any_horizontal(*(form.is_in(rule.blocked) for form in forms), ignore_nulls=True)
+            cases.append((is_own & is_blocked, nw.lit("blocked")))
+        if (most := rule.max_records_per_instance) is not None:
+            is_ambiguous = is_own & (nw.col("in_instance") > most)
+            cases.append((is_ambiguous, nw.lit(f"ambiguous: on more than {most} records of one source")))
+        if rule.max_records is not None:
+            reason = nw.lit(f"on more than {rule.max_records} records")
+            cases += [(is_own & (nw.col("records") > rule.max_records), reason)]
+    own_limit = [name for name, rule in rules.namespaces.items() if rule.max_records is not None]
+    is_too_many = ~nw.col("namespace").is_in(own_limit) & (nw.col("records") > rules.max_records)
+    cases.append((is_too_many, nw.lit(f"on more than {rules.max_records} records")))
+    return _first(cases)
+
+
+def _first(cases: list[tuple[nw.Expr, nw.Expr]]) -> nw.Expr:
+    """Return the value of the first case that holds, else null."""
+    found = nw.lit(None, nw.String)
+    for holds, value in reversed(cases):
+        found = nw.when(holds).then(value).otherwise(found)
+    return found

@@ -59,7 +59,7 @@ _TABLES = (
           ("entity", "source_key", "namespace", "value"),
           {"entity": "text", "source_key": "text", "record_key": "integer", "hub_key": "integer", "namespace": "text",
            "value": "text"}),
-    Table("identity/refused_links", "an identity that links nobody, with the reason", "stitch",
+    Table("identity/refused_links", "an identity that does not link its record, with the reason", "stitch",
           ("entity", "source_key", "namespace", "value"),
           {"entity": "text", "source_key": "text", "namespace": "text", "value": "text", "reason": "text"}),
     *(

@@ -124,5 +124,56 @@ def test_records_whose_whole_profile_is_deleted_leave(numbered, rows):
 def test_an_identity_of_two_profiles_means_neither(identities, frame, rows):
     carried = identities((1, "email", "info@x"), (2, "email", "info@x"), (1, "email", "a@x"))
     ids = frame({"source_key": ["1@x", "2@x"], "profile_id": [1, 2]})
+    refused = frame({"source_key": ["9@x"], "namespace": ["email"], "value": ["b@x"]})
 
-    assert rows(map_identities(carried, ids), "value", "profile_id") == [("a@x", 1)]
+    assert rows(map_identities(carried, ids, refused), "value", "profile_id") == [("a@x", 1)]
+
+
+def test_a_shared_device_means_the_profile_that_it_links(identities, frame, rows):
+    carried = identities((1, "ecid", "42"), (2, "ecid", "42"))
+    ids = frame({"source_key": ["1@x", "2@x"], "profile_id": [1, 2]})
+    refused = frame({"source_key": ["2@x"], "namespace": ["ecid"], "value": ["42"]})
+
+    assert rows(map_identities(carried, ids, refused), "value", "profile_id") == [("42", 1)]
+
+
+@pytest.mark.parametrize("blocked", ["demo@x.example", "demo@", "@x.example"])
+def test_a_blocked_address_mailbox_or_domain_links_nobody(identities, rows, blocked):
+    rules = IdentityRules(namespaces={"email": {"blocked": [blocked]}})
+
+    links = link_records(identities((1, "email", "demo@x.example"), (2, "email", "demo@x.example")), rules)
+
+    assert rows(links.kept, "source_key") == []
+    assert rows(links.refused, "source_key", "reason") == [("1@x", "blocked"), ("2@x", "blocked")]
+
+
+def test_a_namespace_has_a_limit_of_its_own(identities, rows):
+    rules = IdentityRules(namespaces={"ecid": {"max_records": 2}})
+
+    links = link_records(identities(*((n, name, "1") for n in range(3) for name in ("ecid", "email"))), rules)
+
+    assert {*rows(links.kept, "namespace")} == {"email"}
+    assert {*rows(links.refused, "namespace", "reason")} == {("ecid", "on more than 2 records")}
+
+
+def test_a_value_on_several_records_of_one_source_can_be_ambiguous(identities, rows):
+    rules = IdentityRules(namespaces={"name_domain": {"max_records_per_instance": 1}})
+
+    links = link_records(identities((1, "name_domain", "acme x"), (2, "name_domain", "acme x")), rules)
+
+    assert rows(links.kept, "source_key") == []
+    assert {*rows(links.refused, "reason")} == {"ambiguous: on more than 1 records of one source"}
+
+
+def test_a_namespace_that_does_not_link_is_not_refused_either(identities, rows):
+    links = link_records(identities((1, "name", "ana lima"), (2, "name", "ana lima")), IdentityRules())
+
+    assert rows(links.kept, "source_key") == rows(links.refused, "source_key") == []
+
+
+def test_what_is_said_of_a_namespace_goes_over_its_defaults():
+    rules = IdentityRules(namespaces={"ecid": {"max_records": 2}, "loyalty_id": {"unique": "profile"}})
+
+    assert (rules.namespace("ecid").priority, rules.namespace("ecid").max_records) == (40, 2)
+    assert rules.namespace("loyalty_id").unique == "profile"
+    assert rules.namespace("email") == IdentityRules().namespace("email")

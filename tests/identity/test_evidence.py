@@ -1,0 +1,71 @@
+"""Fields that together say who a record is."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
+from cdp_toolkit.identity.evidence import derive_identities
+
+MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
+PERSON = ("first_name", "last_name", "email", "work_phone", "postal_code")
+ACCOUNT = ("account_name", "website", "domain", "billing_country")
+
+
+@pytest.fixture
+def derived(engine, rows):
+    def derive(*, people=(), accounts=(), is_deleted=False):
+        frames = (_records(engine, people, PERSON, is_deleted), _records(engine, accounts, ACCOUNT, is_deleted))
+        return rows(derive_identities(*frames, engine), "namespace", "value")
+
+    return derive
+
+
+def _records(engine, given, names, is_deleted):
+    rows = [dict.fromkeys(names) | row for row in given]
+    columns = {name: pa.array([row[name] for row in rows], pa.string()) for name in names}
+    count = len(rows)
+    return engine.load(
+        pa.table(
+            columns
+            | {
+                "source_key": pa.array([f"{n}@m.M" for n in range(count)], pa.string()),
+                "is_deleted": pa.array([is_deleted] * count, pa.bool_()),
+                "updated_at": pa.array([MAY] * count, pa.timestamp("us", "UTC")),
+                "loaded_at": pa.array([MAY] * count, pa.timestamp("us", "UTC")),
+            }
+        )
+    )
+
+
+def test_a_person_is_their_name_and_their_contact_card(derived):
+    ana = {"first_name": " Ana", "last_name": "LIMA", "work_phone": "+49 30 123 456", "postal_code": "10115"}
+
+    assert derived(people=[ana]) == [("contact_card", "ana lima 4930123456 10115"), ("name", "ana lima")]
+
+
+def test_a_person_without_a_name_is_their_address(derived):
+    assert derived(people=[{"email": "a@x.example", "first_name": "Ana"}]) == [("name", "a@x.example")]
+
+
+def test_an_extension_is_no_phone_to_know_a_person_by(derived):
+    ana = {"first_name": "Ana", "last_name": "Lima", "work_phone": "4711", "postal_code": "10115"}
+
+    assert derived(people=[ana]) == [("name", "ana lima")]
+
+
+@pytest.mark.parametrize("website", ["https://www.Acme.example/about?x=1", "acme.example", "http://acme.example:8080"])
+def test_an_account_is_its_name_with_its_domain_or_country(derived, website):
+    acme = {"account_name": "Acme", "website": website, "billing_country": "Germany"}
+
+    assert derived(accounts=[acme]) == [
+        ("domain", "acme.example"), ("name_country", "acme germany"), ("name_domain", "acme acme.example")
+    ]  # fmt: skip
+
+
+def test_a_free_mail_domain_is_no_domain_of_a_company(derived):
+    assert derived(accounts=[{"account_name": "Acme", "website": "https://gmail.com"}]) == []
+
+
+def test_deleted_records_say_nothing(derived):
+    assert derived(people=[{"email": "a@x.example"}], is_deleted=True) == []
