@@ -109,9 +109,13 @@ def _run(notebook: Path, out: Path, parameters: Mapping[str, Any], folder: Path)
 
 
 def _page(notebook: Path) -> Path:
+    import nbformat
     from nbconvert.exporters import HTMLExporter
 
-    exporter = HTMLExporter(  # type: ignore[no-untyped-call]
+    cells = nbformat.read(notebook, as_version=4)
+    cells.metadata.papermill.update(input_path=notebook.name, output_path=notebook.name)
+    nbformat.write(cells, notebook)
+    exporter = HTMLExporter(
         template_name="notebook",
         extra_template_basedirs=[str(PAGES)],
         extra_template_paths=[str(PAGES)],
@@ -119,7 +123,7 @@ def _page(notebook: Path) -> Path:
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
-    body, _ = exporter.from_filename(str(notebook))
+    body, _ = exporter.from_notebook_node(cells, resources={"metadata": {"name": notebook.stem}})
     page = notebook.with_suffix(".html")
     page.write_text(body, encoding="utf-8")
     return page

@@ -220,7 +220,8 @@ def records_per_person(lake: Lake) -> pl.DataFrame:
     polars.DataFrame
         One row per number of ``records``, rising: ``people`` who have so many.
     """
-    return _counted(lake, "profiles/person", ("records",), "people").sort("records")
+    counted = _counted(lake, "profiles/person", ("records",), "people")
+    return counted.cast({"records": pl.Int64}).sort("records")
 
 
 def links(lake: Lake) -> pl.DataFrame:
