@@ -246,7 +246,7 @@ def evaluate(
         sizes = _sizes(run, lake)
         run.counts |= {"segments": len(found.evaluated), "members": sum(sizes.values()), **changed}
         run.details["audiences"] = {name: sizes.get(name, 0) for name in sorted({*sizes, *found.evaluated})}
-        run.details["methods"] = {f"{name}: {method}": 1 for name, (method, _) in found.methods.items()}
+        run.details["methods"] = {name: f"{method}: {reason}" for name, (method, reason) in found.methods.items()}
         if not any(changed.values()):
             run.nothing_to_do()
     return _result(run)

@@ -94,4 +94,4 @@ def _table(numbers: Mapping[str, Any]) -> str:
 def _number(number: Any) -> str:
     if isinstance(number, Mapping):
         return escape(", ".join(f"{each:,} {what}" for what, each in number.items() if each) or "nothing new")
-    return f"{number:,}"
+    return f"{number:,}" if isinstance(number, int) else escape(str(number))
