@@ -99,7 +99,13 @@ def _run(notebook: Path, out: Path, parameters: Mapping[str, Any], folder: Path)
     wanted = {name: value for name, value in parameters.items() if name in known}
     try:
         papermill.execute_notebook(
-            str(notebook), str(copy), wanted, cwd=str(folder), progress_bar=False, extra_arguments=_QUIET
+            str(notebook),
+            str(copy),
+            wanted,
+            cwd=str(folder),
+            progress_bar=False,
+            extra_arguments=_QUIET,
+            shutdown_kernel="immediate",  # it holds nothing, and a kernel that is asked takes a second to go
         )
     except PapermillExecutionError as error:
         told = (error.evalue.strip() or error.ename).splitlines()[0]
