@@ -21,6 +21,7 @@ from cdp_toolkit.entities.catalogue import load_mapping, system_name
 from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.errors import ConfigError, DataError, UnknownNameError
 from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.identity.explain import IdentityExplanation
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.model import Model
 from cdp_toolkit.profile import Profile, find_profile
@@ -368,6 +369,23 @@ class Workspace:
             Values, where each came from, and the records behind them.
         """
         return find_profile(self.lake, "account", identity)
+
+    def explain_identity(self, identity: str | int, entity: str = "person") -> IdentityExplanation:
+        """Say why the records of a person or account are one.
+
+        Parameters
+        ----------
+        identity
+            Anything that ``profile`` or ``account`` finds it by.
+        entity
+            ``person`` or ``account``.
+
+        Returns
+        -------
+        IdentityExplanation
+            Records, links and refused links; ``path(one, other)`` is the chain of links between two records.
+        """
+        return find_profile(self.lake, entity, identity).explain()
 
     def export(self, name: str, file: str | Path) -> Path:
         """Write a table into a file.

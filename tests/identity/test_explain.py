@@ -1,0 +1,57 @@
+"""What ties the records of a profile together can be walked and read."""
+
+import pytest
+
+from cdp_toolkit.errors import UnknownNameError
+from cdp_toolkit.identity.explain import IdentityExplanation, explain
+
+WHOLE = IdentityExplanation(
+    7,
+    ["1@m.M", "2@s.S", "3@s.S (deleted)", "4@m.M"],
+    [
+        {"source_key": "2@s.S", "hub": "1@m.M", "namespace": "email", "value": "a@x.example"},
+        {"source_key": "3@s.S", "hub": "2@s.S", "namespace": "person_key", "value": "3@s.S"},
+        {"source_key": "4@m.M", "hub": "1@m.M", "namespace": "ecid", "value": "<42>"},
+    ],
+    [{"source_key": "4@m.M", "namespace": "ecid", "value": "43", "reason": "would join name a and b"}],
+)
+
+
+def test_the_path_between_two_records_is_its_links_in_order():
+    assert [link["namespace"] for link in WHOLE.path("4@m.M", "3@s.S")] == ["ecid", "email", "person_key"]
+    assert WHOLE.path("3@s.S", "4@m.M") == WHOLE.path("4@m.M", "3@s.S")[::-1]
+
+
+def test_a_record_is_linked_to_itself_by_nothing():
+    assert WHOLE.path("1@m.M", "1@m.M") == []
+
+
+def test_a_record_of_another_profile_has_no_path_and_the_nearest_key_is_named():
+    with pytest.raises(UnknownNameError, match=r"4@m\.M"):
+        WHOLE.path("1@m.M", "5@m.M")
+
+
+def test_an_explanation_is_read_as_text_and_as_tables():
+    assert "4@m.M is not linked by ecid 43: would join name a and b" in str(WHOLE)
+    html = WHOLE._repr_html_()
+    assert "<td>would join name a and b</td>" in html
+    assert "&lt;42&gt;" in html
+
+
+def test_only_the_profile_s_own_records_and_links_are_told(engine, frame):
+    ids = frame(
+        {
+            "source_key": ["1@x", "2@x", "3@x"],
+            "record_key": [1, 2, 3],
+            "profile_id": [1, 1, 3],
+            "is_deleted": [False, True, False],
+        }
+    )
+    links = frame({"source_key": ["2@x"], "hub_key": [1], "namespace": ["email"], "value": ["a@x"]})
+    refused = frame({"source_key": ["3@x"], "namespace": ["ecid"], "value": ["42"], "reason": ["blocked"]})
+
+    found = explain(1, ids, links, refused, engine)
+
+    assert found.records == ["1@x", "2@x (deleted)"]
+    assert [link["hub"] for link in found.links] == ["1@x"]
+    assert found.refused == []
