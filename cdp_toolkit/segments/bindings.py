@@ -149,8 +149,10 @@ def _read(bound: Bound, around: tuple[str, ...], model: Model) -> Iterator[tuple
                 entity = yield from _walk(entity, (step.relation,), model)
                 if step.condition is not None:
                     yield from _read(step.condition, (entity, *around), model)
-            if bound.value is not None:
-                yield from _read(bound.value, (entity, *around), model)
+            of_row = (bound.value, *(stage.condition for stage in bound.stages))
+            for asked in of_row:
+                if asked is not None:
+                    yield from _read(asked, (entity, *around), model)
 
 
 def _walk(entity: str, names: Iterable[str], model: Model) -> Generator[tuple[str, str], None, str]:

@@ -19,6 +19,7 @@ import narwhals as nw
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model import Model, Relation
+from cdp_toolkit.segments.chains import chained
 from cdp_toolkit.segments.expressions import Expr, expression
 from cdp_toolkit.segments.pql.bound import Aggregate, Bound, Column, Leaf, Step, leaves, outer, shifted
 from cdp_toolkit.segments.pql.times import Clock
@@ -126,7 +127,10 @@ class Plan:
 
     def _join_many(self, frame: Frame, entity: str, group: Sequence[Aggregate], names: Names) -> Frame:
         rows, inside = self.rows_of(entity, group, frame, names)
-        reduced = _reduced(rows, {names[each]: each for each in group}, inside, self.clock)
+        if group[0].function == "chain":
+            reduced = chained(rows, group[0], names[group[0]], inside, self.clock, owner=OWNER)
+        else:
+            reduced = _reduced(rows, {names[each]: each for each in group}, inside, self.clock)
         return frame.join(reduced, left_on=row_id_of(entity), right_on=OWNER, how="left")
 
     def rows_of(
@@ -264,17 +268,19 @@ def _grounded(leaf: Leaf) -> Leaf:
 
 
 def _groups(arrays: Sequence[Aggregate]) -> list[list[Aggregate]]:
-    """Return aggregates over the same rows together; those that read no other aggregate come first."""
+    """Return aggregates over the same rows together, a chain alone; those that read no other aggregate come first."""
     groups: dict[object, list[Aggregate]] = {}
     for each in sorted(arrays, key=lambda each: any(True for _ in outer(each))):
         reads_owner = any(True for _ in outer(each))
-        groups.setdefault((each.steps[:-1], each.steps[-1].relation, reads_owner), []).append(each)
+        chain = each.stages and each
+        groups.setdefault((each.steps[:-1], each.steps[-1].relation, reads_owner, chain), []).append(each)
     return list(groups.values())
 
 
 def _asked(each: Aggregate) -> Iterator[Bound]:
     """Return what is asked of a row of the array itself, not of the rows on the way to it."""
-    yield from (each for each in (each.steps[-1].condition, each.value) if each is not None)
+    stages = (stage.condition for stage in each.stages)
+    yield from (each for each in (each.steps[-1].condition, each.value, *stages) if each is not None)
 
 
 def _leaves_of_rows(group: Sequence[Aggregate]) -> list[Leaf]:

@@ -193,7 +193,8 @@ def _is_written(bound: Apply) -> bool:
 
 
 def _clauses(aggregate: Aggregate) -> list[Bound]:
-    asked = (aggregate.steps[-1].condition, aggregate.value if aggregate.function == "forall" else None)
+    stages = (stage.condition for stage in aggregate.stages)
+    asked = (aggregate.steps[-1].condition, aggregate.value if aggregate.function == "forall" else None, *stages)
     return [clause for each in asked if each is not None for clause in _flat(each)]
 
 

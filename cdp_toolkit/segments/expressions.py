@@ -14,7 +14,7 @@ from cdp_toolkit.segments.pql.times import Clock
 
 Expr = nw.Expr
 # What an array without rows gives; where it is not here, that is null.
-_OF_NOTHING: dict[str, Any] = {"exists": False, "forall": True, "count": 0, "distinct": 0, "sum": 0.0}
+_OF_NOTHING: dict[str, Any] = {"exists": False, "chain": False, "forall": True, "count": 0, "distinct": 0, "sum": 0.0}
 _DTYPES: dict[str, Any] = {"text": nw.String, "number": nw.Float64, "boolean": nw.Boolean, "date": nw.Date}
 
 
@@ -95,7 +95,16 @@ def _any(*conditions: Expr) -> Expr:
     return reduce(or_, conditions) if conditions else nw.lit(False)
 
 
+COMPARISONS: dict[str, Callable[[Expr, Expr], Expr]] = {
+    "=": lambda left, right: left == right,
+    "<": lambda left, right: left < right,
+    "<=": lambda left, right: left <= right,
+    ">": lambda left, right: left > right,
+    ">=": lambda left, right: left >= right,
+}
+
 _FUNCTIONS: dict[str, Callable[..., Expr]] = {
+    **COMPARISONS,
     "and": _all,
     "or": _any,
     "not": lambda condition: ~condition,
@@ -104,11 +113,6 @@ _FUNCTIONS: dict[str, Callable[..., Expr]] = {
     "is_null": lambda value: value.is_null(),
     "is_not_null": lambda value: ~value.is_null(),
     "if": lambda condition, then, otherwise: nw.when(condition).then(then).otherwise(otherwise),
-    "=": lambda left, right: left == right,
-    "<": lambda left, right: left < right,
-    "<=": lambda left, right: left <= right,
-    ">": lambda left, right: left > right,
-    ">=": lambda left, right: left >= right,
     "+": lambda left, right: left + right,
     "-": lambda left, right: left - right,
     "*": lambda left, right: left * right,

@@ -68,8 +68,11 @@ def test_a_rule_that_makes_no_sense_is_refused_before_data_is_read(failure, pql,
 @pytest.mark.parametrize(
     "pql",
     [
-        "CHAIN(xEvent, timestamp, [A: WHAT(page_name = 'a'), B: WHAT(page_name = 'b') WHEN(<= 1 day after A)])",
-        "CHAIN(xEvent, timestamp, [!A: WHAT(page_name = 'a')])",
+        "CHAIN(xEvent, timestamp, [A: WHAT(true), B: WHAT(true) WHEN(= 1 day after A)])",
+        "CHAIN(xEvent, timestamp, [A: WHAT(true), B: WHAT(true), C: WHAT(true) WHEN(<= 1 day after A)])",
+        "CHAIN(xEvent, timestamp, [A: WHAT(true), B: WHAT(true) WHEN(<= 1 day after A) COUNT(2)])",
+        "CHAIN(xEvent, timestamp, [A: WHAT(true), B: WHAT(true) COUNT(= 1)])",
+        "CHAIN(xEvent, timestamp, [A: WHAT(true), !B: WHAT(true) WHEN(<= 1 day after A), C: WHAT(true)])",
         "accounts.topN(employees, 3).exists(employees > 1)",
         "accounts.groupBy(industry).count() > 1",
         'enteredSegment("broken", 3)',

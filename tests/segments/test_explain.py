@@ -72,3 +72,15 @@ def test_a_segment_of_segments_is_explained_through_and_through(world, tiny, mod
 def test_a_profile_that_is_not_there_is_named(world, tiny, model):
     with pytest.raises(DataError, match="There is no person 99"):
         explain(Segment(name="all", pql="true"), 99, world(tiny), model, as_of=AS_OF)
+
+
+def test_a_sequence_is_explained_by_the_rows_of_its_steps(world, tiny, model):
+    rule = 'CHAIN(xEvent, timestamp, [A: WHAT(eventType like "web%"), B: WHAT(page_url like "%?a") WHEN(<= 20 days after A)])'
+
+    explained = explain(Segment(name="came_back", pql=rule), 1, world(tiny), model, as_of=AS_OF)
+
+    assert explained.verdict is True
+    assert [(part.text, part.facts) for part in explained.parts] == [
+        ('eventType like "web%"', ("holds for 3 of 3 rows",)),
+        ('page_url like "%?a"', ("holds for 1 of 3 rows",)),
+    ]

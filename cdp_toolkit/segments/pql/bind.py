@@ -8,6 +8,7 @@ from cdp_toolkit.segments.pql import nodes as n
 from cdp_toolkit.segments.pql.arrays import aggregate, items_of, list_contains
 from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Constant, Kind, leaves, outer, shifted, truth
 from cdp_toolkit.segments.pql.calls import Calls, SegmentOf
+from cdp_toolkit.segments.pql.chains import absolute, chain
 from cdp_toolkit.segments.pql.comparisons import expect, in_list, kind_of, written
 from cdp_toolkit.segments.pql.functions import ANY, FUNCTIONS, NUMBER, TIME
 from cdp_toolkit.segments.pql.occurs import occurs, period
@@ -274,15 +275,12 @@ class _Binder(Calls):
         return aggregate(node.function, rows, node, self.value(node.value, inside))
 
     def _chain(self, node: n.Chain, scope: Scope) -> Bound:
-        if len(node.steps) > 1 or node.steps[0].negated:
-            raise node.at.error("A sequence of several steps cannot be evaluated yet.", hint="Use `xEvent.exists(…)`.")
-        rows, step = self._rows(node.array, scope), node.steps[0]
-        what = step.what
-        if step.when is not None:
-            what = n.And((what, n.Occurs(node.time, step.when, at=step.at)), at=step.at)
-        rows = rows.where(self.condition(what, (*scope, Variable(rows.entity, step.label))))
-        if step.count is None:
-            return aggregate("exists", rows, node)
-        operator, amount = step.count
-        counted = aggregate("count", rows, node)
-        return self._compared(operator or ">=", counted, Constant(amount, kind="number", source=node), node)
+        rows = self._rows(node.array, scope)
+        inside = (*scope, Variable(rows.entity))
+        time = self.value(node.time, inside, ("time",))
+        labels = tuple(step.label for step in node.steps)
+        conditions = [
+            self.condition(absolute(step, labels, node.time), (*scope, Variable(rows.entity, step.label)))
+            for step in node.steps
+        ]
+        return chain(rows, time, node, conditions, self._compared)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal, TypeVar, cast
 
+from cdp_toolkit.segments.pql.nodes import Compared, Node
 from cdp_toolkit.segments.pql.nodes import Literal as Written
-from cdp_toolkit.segments.pql.nodes import Node
 
 Kind = Literal["text", "number", "boolean", "time", "date", "texts", "list", "nothing"]
 Scalar = str | int | float | bool | datetime | date | None
@@ -57,14 +57,28 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Aggregate(Bound):
-    """One value from many rows: those that ``steps`` lead to from the row that ``hops`` lead to."""
+class Stage:
+    """A step of a chain: what must happen, how far from the wanted step before, how often, or that it must not."""
 
-    function: Literal["exists", "forall", "count", "distinct", "sum", "average", "min", "max"]
+    condition: Bound
+    distance: tuple[Compared, str] | None = None
+    at_least: int = 1
+    is_negated: bool = False
+
+
+@dataclass(frozen=True)
+class Aggregate(Bound):
+    """One value from many rows: those that ``steps`` lead to from the row that ``hops`` lead to.
+
+    A chain has ``stages``, and its ``value`` is the time of a row.
+    """
+
+    function: Literal["exists", "forall", "count", "distinct", "sum", "average", "min", "max", "chain"]
     up: int
     hops: tuple[str, ...]
     steps: tuple[Step, ...]
     value: Bound | None = None
+    stages: tuple[Stage, ...] = ()
 
     @property
     def conditions(self) -> Iterator[Bound]:
@@ -72,6 +86,7 @@ class Aggregate(Bound):
         yield from (step.condition for step in self.steps if step.condition is not None)
         if self.value is not None:
             yield self.value
+        yield from (stage.condition for stage in self.stages)
 
 
 Leaf = Column | Aggregate
@@ -198,7 +213,10 @@ def shifted(bound: AnyBound, by: int, *, least: int = 0) -> AnyBound:
                 for step in bound.steps
             )
             value = bound.value and shifted(bound.value, by, least=least + 1)
-            moved = replace(bound, up=_moved(bound.up, by, least), steps=steps, value=value)
+            stages = tuple(
+                replace(stage, condition=shifted(stage.condition, by, least=least + 1)) for stage in bound.stages
+            )
+            moved = replace(bound, up=_moved(bound.up, by, least), steps=steps, value=value, stages=stages)
     return cast("AnyBound", moved)
 
 

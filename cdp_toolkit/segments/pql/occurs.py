@@ -12,8 +12,8 @@ from cdp_toolkit.segments.pql import nodes as n
 from cdp_toolkit.segments.pql.bound import Apply, Bound, Constant, truth
 from cdp_toolkit.segments.pql.times import Clock, Range
 
-_UNITS = {"millisecond": "ms", "second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w", "month": "mo"}
-_MONTHS = {"year": 12, "decade": 120, "century": 1200, "millennium": 12000}
+_UNITS = {"millisecond": "ms", "second": "s", "minute": "m", "hour": "h", "day": "d"}
+_MONTHS = {"month": 1, "year": 12, "decade": 120, "century": 1200, "millennium": 12000}
 _FLIPPED: dict[str, n.Compared] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
@@ -199,8 +199,7 @@ def _beside(value: Bound, node: n.Occurs, anchors: tuple[Range | Bound, ...]) ->
 
 def _near(value: Bound, anchor: Bound, when: n.Distance, node: n.Occurs) -> Bound:
     is_before = when.direction == "before"
-    months = _MONTHS.get(when.unit)
-    offset = f"{when.amount * months}mo" if months else f"{when.amount}{_UNITS[when.unit]}"
+    offset = offset_of(when)
     far = Apply(
         "offset", (anchor, Constant(f"-{offset}" if is_before else offset, kind="text")), kind="time", source=node
     )
@@ -209,3 +208,21 @@ def _near(value: Bound, anchor: Bound, when: n.Distance, node: n.Occurs) -> Boun
     if when.operator in {">", ">="}:
         return beyond
     return truth("and", beyond, truth("<=" if is_before else ">=", value, anchor, source=node), source=node)
+
+
+def offset_of(when: n.Distance) -> str:
+    """Return a distance as an offset.
+
+    Parameters
+    ----------
+    when
+        An amount of a unit.
+
+    Returns
+    -------
+    str
+        As in ``7d`` or ``24mo``.
+    """
+    if when.unit in _MONTHS:
+        return f"{when.amount * _MONTHS[when.unit]}mo"
+    return f"{when.amount * 7}d" if when.unit == "week" else f"{when.amount}{_UNITS[when.unit]}"
