@@ -251,9 +251,15 @@ def refused_links(lake: Lake) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        One row per ``entity``, ``namespace`` and ``reason``: ``links``, most first.
+        One row per ``entity``, ``namespace`` and ``reason``, without the values that the reason names: ``links``, most
+        first.
     """
-    return _counted(lake, "identity/refused_links", ("entity", "namespace", "reason"), "links")
+    keys = ("entity", "namespace", "reason")
+    named = pl.col("reason").str.replace(r"^would join (\w+) .*$", "would join what $1 tells apart")
+    counted = _counted(lake, "identity/refused_links", keys, "links").with_columns(named)
+    return (
+        counted.group_by(keys).agg(pl.col("links").sum()).sort("links", *keys, descending=[True, False, False, False])
+    )
 
 
 def deliveries(lake: Lake) -> pl.DataFrame:
