@@ -139,11 +139,14 @@ def _lookup(name: str, lookup: Lookup, objects: Sequence[Landed], engine: Engine
     )
     told = next((each for each in objects if each.source.mapping.find(each.name) == lookup.object), None)
     if told is not None:
-        rows = told.with_values([lookup.key, lookup.value], {}, engine)
-        named = rows.select(
-            nw.col(lookup.key).alias("key"), nw.col(lookup.value).alias(name), nw.col("_batch").alias("_rank")
-        )
-        known = nw.concat([known, named.filter(~nw.col("key").is_null())])
+        rows, at = told.with_values([lookup.key, lookup.value], {}, engine)
+        if {lookup.key, lookup.value} <= at.keys():
+            named = rows.select(
+                nw.col(at[lookup.key]).alias("key"),
+                nw.col(at[lookup.value]).alias(name),
+                nw.col("_batch").alias("_rank"),
+            )
+            known = nw.concat([known, named.filter(~nw.col("key").is_null())])
     return known.unique("key", keep="last", order_by=["_rank"]).select("key", name)
 
 

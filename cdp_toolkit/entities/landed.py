@@ -1,6 +1,6 @@
 """A landed object as a mapping sees it: its values by the mapping's words, whatever shape they came in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import narwhals as nw
@@ -81,8 +81,10 @@ class Landed:
     frame: Frame
     columns: Columns
 
-    def with_values(self, words: Iterable[str], lookups: dict[str, Frame], engine: Engine) -> Frame:
-        """Return the rows with one trimmed text column for each word that can be found.
+    def with_values(
+        self, words: Iterable[str], lookups: dict[str, Frame], engine: Engine
+    ) -> tuple[Frame, dict[str, str]]:
+        """Find the values that a mapping speaks of.
 
         Parameters
         ----------
@@ -95,24 +97,28 @@ class Landed:
 
         Returns
         -------
-        Frame
-            One row per delivered row: where it stood, and the words as columns.
+        frame
+            One row per delivered row: where it stood, and a trimmed text column for each word that can be found.
+        known
+            The column of each word. Words that differ by case only are columns that differ by more, as SQL asks.
         """
         asked = dict.fromkeys(words)
-        known = {word for word in asked if word in lookups}
-        found = {word: place for word in self._with_keys(asked) if (place := self.columns.find(word))}
-        inside = {f"json:{word}": (column, json_path(path)) for word, (column, path) in found.items() if path}
+        keys = [self.source.mapping.lookups[word].of for word in asked if word in lookups]
+        found = {word: place for word in dict.fromkeys([*asked, *keys]) if (place := self.columns.find(word))}
+        known = {word: f"word{i}" for i, word in enumerate(found)}
+        inside = {f"json:{known[word]}": (column, json_path(path)) for word, (column, path) in found.items() if path}
         frame = engine.json(self.frame, inside) if inside else self.frame
-        nulls = self.source.mapping.nulls
         values = {
-            word: text(nw.col(f"json:{word}" if path else column), nulls) for word, (column, path) in found.items()
+            known[word]: text(nw.col(f"json:{known[word]}" if path else column), self.source.mapping.nulls)
+            for word, (column, path) in found.items()
         }
         frame = frame.select(*ORIGIN, **values)
-        for word in sorted(known):
-            of = self.source.mapping.lookups[word].of
-            if of in values:
-                frame = frame.join(lookups[word], left_on=of, right_on="key", how="left")
-        return frame
+        for word in asked:
+            of = self.source.mapping.lookups[word].of if word in lookups else None
+            if of in known:
+                frame = frame.join(lookups[word], left_on=known[of], right_on="key", how="left")
+                known[word] = word
+        return frame, known
 
     def label(self, value: Value) -> str:
         """Return the delivered column that a value mainly comes from.
@@ -131,10 +137,6 @@ class Landed:
         found = next((word for word in words if self.columns.find(word)), words[0] if words else "")
         column, path = self.columns.find(found) or (found, "")
         return column + path
-
-    def _with_keys(self, words: Iterable[str]) -> dict[str, None]:
-        keys = [lookup.of for name, lookup in self.source.mapping.lookups.items() if name in words]
-        return dict.fromkeys([*words, *keys])
 
 
 def json_path(path: str) -> JsonPath:
@@ -162,7 +164,7 @@ def json_path(path: str) -> JsonPath:
     return tuple(steps)
 
 
-def raw_value(value: Value, known: Iterable[str]) -> nw.Expr:
+def raw_value(value: Value, known: Mapping[str, str]) -> nw.Expr:
     """Return the text of a value before it is judged.
 
     Parameters
@@ -170,7 +172,7 @@ def raw_value(value: Value, known: Iterable[str]) -> nw.Expr:
     value
         A value of the mapping.
     known
-        Columns that the frame has.
+        Column of each word of the mapping that can be found.
 
     Returns
     -------
@@ -208,7 +210,7 @@ def mapped_value(value: Value, raw: nw.Expr) -> nw.Expr:
     return mapped
 
 
-def holds(conditions: Conditions, known: Iterable[str]) -> nw.Expr:
+def holds(conditions: Conditions, known: Mapping[str, str]) -> nw.Expr:
     """Return whether a row fulfils all conditions.
 
     Parameters
@@ -216,14 +218,14 @@ def holds(conditions: Conditions, known: Iterable[str]) -> nw.Expr:
     conditions
         Conditions of the mapping; an empty value is neither true nor any text.
     known
-        Columns that the frame has.
+        Column of each word of the mapping that can be found.
 
     Returns
     -------
     narwhals.Expr
         True or false, never null.
     """
-    checks = [_holds(column, wanted) for column, wanted in conditions.items() if column in known]
+    checks = [_holds(known[column], wanted) for column, wanted in conditions.items() if column in known]
     missing = any(wanted is not False for column, wanted in conditions.items() if column not in known)
     return nw.all_horizontal(nw.lit(not missing), *checks, ignore_nulls=False)
 
@@ -235,14 +237,14 @@ def _holds(column: str, wanted: bool | tuple[str, ...]) -> nw.Expr:  # noqa: FBT
     return nw.col(column).str.to_lowercase().is_in([each.lower() for each in wanted]).fill_null(False)
 
 
-def _source(source: str, known: Iterable[str]) -> nw.Expr | None:
+def _source(source: str, known: Mapping[str, str]) -> nw.Expr | None:
     parts = template_parts(source)
     if not parts:
-        return nw.col(source) if source in known else None
-    if not set(parts) <= set(known):
+        return nw.col(known[source]) if source in known else None
+    if not known.keys() >= set(parts):
         return None
     pieces: list[nw.Expr] = []
     for i, piece in enumerate(source.replace("}", "{").split("{")):
         if piece:
-            pieces.append(nw.col(piece) if i % 2 else nw.lit(piece))
+            pieces.append(nw.col(known[piece]) if i % 2 else nw.lit(piece))
     return nw.concat_str(pieces)

@@ -4,7 +4,7 @@ A row with a bad value is no record: it is kept whole in ``_rejected``, one row 
 delivered becomes null without being told.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import narwhals as nw
 
@@ -41,11 +41,10 @@ def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[s
         ``_problems`` (empty for a good row).
     """
     values = {name: value for name, value in output.values(entity).items() if _has_instance(landed, value)}
-    frame = landed.with_values(output.words(entity), lookups, engine)
-    known = frame.collect_schema().names()
-    if output.each is not None and output.each in known:
-        listed = frame.with_columns(clean(nw.col(output.each), "strings").alias(output.each))
-        frame = engine.parse(listed, {output.each: "strings"}).explode(output.each)
+    frame, known = landed.with_values(output.words(entity), lookups, engine)
+    if output.each in known:
+        listed = frame.with_columns(clean(nw.col(known[output.each]), "strings").alias(known[output.each]))
+        frame = engine.parse(listed, {known[output.each]: "strings"}).explode(known[output.each])
     frame = frame.filter(holds(output.when, known)) if output.when else frame
     typed = engine.parse(
         frame.select(
@@ -132,15 +131,17 @@ def _has_instance(landed: Landed, value: Value) -> bool:
     return value.system == "whole" or landed.source.suffix(value) is not None
 
 
-def _deleted(output: Output, known: list[str]) -> Iterator[nw.Expr]:
+def _deleted(output: Output, known: Mapping[str, str]) -> Iterator[nw.Expr]:
     conditions = output.deleted if isinstance(output.deleted, dict) else {}
     is_deleted = holds(conditions, known) if conditions else nw.lit(output.deleted is True)
     yield is_deleted.alias("is_deleted")
-    doubtful = [nw.col(name) for name, wanted in conditions.items() if isinstance(wanted, bool) and name in known]
+    doubtful = [
+        nw.col(known[name]) for name, wanted in conditions.items() if isinstance(wanted, bool) and name in known
+    ]
     yield (doubtful[0] if doubtful else nw.lit(None, dtype=nw.String)).alias("deleted:")
 
 
-def _keys(landed: Landed, output: Output, known: list[str]) -> Iterator[nw.Expr]:
+def _keys(landed: Landed, output: Output, known: Mapping[str, str]) -> Iterator[nw.Expr]:
     raw = raw_value(output.key, known)
     yield raw.alias("key:")
     key = mapped_value(output.key, raw)
@@ -159,13 +160,13 @@ def _keys(landed: Landed, output: Output, known: list[str]) -> Iterator[nw.Expr]
     yield _into(landed, output.into, known).alias("_into")
 
 
-def _into(landed: Landed, into: Value | None, known: list[str]) -> nw.Expr:
+def _into(landed: Landed, into: Value | None, known: Mapping[str, str]) -> nw.Expr:
     if into is None:
         return nw.lit(None, dtype=nw.String)
     return _key(landed, into, mapped_value(into, raw_value(into, known)))
 
 
-def _texts(landed: Landed, entity: Entity, values: dict[str, Value], known: list[str]) -> Iterator[nw.Expr]:
+def _texts(landed: Landed, entity: Entity, values: dict[str, Value], known: Mapping[str, str]) -> Iterator[nw.Expr]:
     for name, value in values.items():
         raw = raw_value(value, known)
         yield _canonical(landed, entity.fields[name], value, mapped_value(value, raw)).alias(name)
