@@ -72,7 +72,8 @@ class Lake(Store):
         """
         system, folder = _file_system(f"{self.uri}/landing/{source}")
         found = system.get_file_info(FileSelector(folder, allow_not_found=True))
-        return sorted(info.base_name for info in found if info.type == FileType.Directory)
+        names = sorted(info.base_name for info in found if info.type == FileType.Directory)
+        return [name for name in names if self.exists(f"landing/{source}/{name}")]  # not those that broke off at once
 
     def landed(self, name: str) -> tuple[int, dict[str, Any]]:
         """Return how far a table of ``landing/`` has come.

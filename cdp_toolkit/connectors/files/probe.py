@@ -145,10 +145,12 @@ def _undecodable(decoder: codecs.IncrementalDecoder, chunk: bytes) -> bytes:
 def _guess(sample: bytes, path: Path) -> str:
     from charset_normalizer import from_bytes
 
-    best = from_bytes(sample).best()
-    if best is None:
+    matches = list(from_bytes(sample))
+    if not matches:
         raise SourceError(
             "The encoding cannot be told.", where=str(path), hint="Add it to the source, such as `encoding: cp1252`."
         )
-    # Where the bytes mean the same in several code pages, the most common one is named.
-    return "cp1252" if "cp1252" in best.could_be_from_charset else best.encoding
+    # Where several code pages fit as well as the best, the most common one is meant.
+    best = matches[0]
+    tied = [each for each in matches if (each.chaos, -each.coherence) <= (best.chaos, -best.coherence)]
+    return "cp1252" if any("cp1252" in each.could_be_from_charset for each in tied) else best.encoding
