@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cdp_toolkit.errors import CdpError, ConfigError
 from cdp_toolkit.lake import Run
+from cdp_toolkit.segments.exchange import from_json
 from cdp_toolkit.workspace import Workspace
 
 
@@ -136,6 +137,15 @@ def explain(
 ) -> None:
     """Say why someone is in an audience, or not."""
     _show(_workspace().explain(segment, profile, as_of=as_of))
+
+
+@app.command()
+def import_segment(
+    file: Annotated[Path, typer.Argument(help="A definition as JSON, with its rule as pql/text.", exists=True)],
+) -> None:
+    """Save a segment that the reference system has exported."""
+    segment = from_json(file.read_text("utf-8"), where=str(file))
+    _say(f"Wrote {_workspace().save(segment)}.")
 
 
 @app.command()
