@@ -1,9 +1,8 @@
 """Bound conditions to expressions over columns: three-valued logic as in SQL, alike on every engine."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import reduce
 from operator import and_, or_
 from typing import Any, cast
 
@@ -50,9 +49,9 @@ def expression(bound: Bound, names: Mapping[Leaf, str], clock: Clock) -> Expr:  
         case Apply("offset", (value, by)):
             return expression(value, names, clock).dt.offset_by(str(cast("Constant", by).value))
         case Apply(function, arguments) if function in _ON_TEXT:
-            first, *written = arguments
-            texts = [str(cast("Constant", each).value) for each in written]
-            return _ON_TEXT[function](expression(first, names, clock), *texts)
+            first, *rest = arguments
+            written = (each.value if isinstance(each, Constant) else expression(each, names, clock) for each in rest)
+            return _ON_TEXT[function](expression(first, names, clock), *written)
         case Apply(function, arguments) if function in _ON_TIME:
             column = expression(arguments[0], names, clock)
             is_local = arguments[0].kind == "date" or clock.timezone == "UTC"
@@ -76,6 +75,11 @@ def _like(text: Expr, pattern: str) -> Expr:
     return text.str.contains(f"(?s)^{''.join(parts.get(each) or re.escape(each) for each in pattern)}$")
 
 
+def _index_of(text: Expr, part: str) -> Expr:
+    before = text.str.split(part).list.get(0).str.len_chars()
+    return nw.when(text.str.contains(part, literal=True)).then(before).when(~text.is_null()).then(nw.lit(-1))
+
+
 def _remainder(left: Expr, right: Expr) -> Expr:
     # The sign of the left side, as in Java; engines differ in their own.
     quotient = _divided(left, right)
@@ -88,11 +92,19 @@ def _divided(left: Expr, right: Expr) -> Expr:
 
 
 def _all(*conditions: Expr) -> Expr:
-    return reduce(and_, conditions) if conditions else nw.lit(True)
+    return _joined(and_, conditions) if conditions else nw.lit(True)
 
 
 def _any(*conditions: Expr) -> Expr:
-    return reduce(or_, conditions) if conditions else nw.lit(False)
+    return _joined(or_, conditions) if conditions else nw.lit(False)
+
+
+def _joined(join: Callable[[Expr, Expr], Expr], conditions: Sequence[Expr]) -> Expr:
+    # In halves, so that a thousand alternatives nest ten levels deep and not a thousand, which outgrows the stack.
+    if len(conditions) == 1:
+        return conditions[0]
+    middle = len(conditions) // 2
+    return join(_joined(join, conditions[:middle]), _joined(join, conditions[middle:]))
 
 
 COMPARISONS: dict[str, Callable[[Expr, Expr], Expr]] = {
@@ -134,6 +146,8 @@ _ON_TEXT: dict[str, Callable[..., Expr]] = {
     "replace": lambda text, old, new: text.str.replace_all(old, new, literal=True),
     "lower": lambda text: text.str.to_lowercase(),
     "upper": lambda text: text.str.to_uppercase(),
+    "substr": lambda text, start, length: text.str.slice(int(start), int(length)),
+    "index_of": _index_of,
     "trim": lambda text: text.str.strip_chars(),
     "length": lambda text: text.str.len_chars(),
     "list_contains": lambda texts, item: texts.list.contains(item),

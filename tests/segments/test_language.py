@@ -131,3 +131,17 @@ def test_the_place_of_a_node_takes_no_part_in_equality():
     assert here == there
     assert hash(here) == hash(there)
     assert (here.right.at.line, there.right.at.line) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "text", ["not " * 500 + "a", "a" + " + 1" * 500 + " > 1", "(a or (b and " * 250 + "c" + "))" * 250]
+)
+def test_a_rule_of_too_many_levels_is_refused(text):
+    with pytest.raises(PqlError, match="more than 100 levels"):
+        parse(text)
+
+
+def test_a_rule_of_ten_thousand_nodes_is_read():
+    text = " or ".join(f"a = {number}" for number in range(3_400))
+
+    assert len(parse(text).operands) == 3_400

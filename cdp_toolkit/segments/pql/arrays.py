@@ -98,7 +98,7 @@ def _condition(value: Bound, node: n.Call) -> Bound:
     return expect(value, ("boolean",), node.arguments[0])
 
 
-def on_values(array: Values, node: n.Call, includes: Includes) -> Meaning:
+def on_values(array: Values, node: n.Call, includes: Includes) -> Meaning:  # noqa: PLR0911 - one case a function
     """Return what a function makes of a value of each row.
 
     Parameters
@@ -134,6 +134,8 @@ def on_values(array: Values, node: n.Call, includes: Includes) -> Meaning:
             return includes(item)
         case (("intersects" | "supersetOf"), (n.Array(items),)) if items:
             return truth("or" if node.name == "intersects" else "and", *map(includes, items), source=node)
+        case "subsetOf", (n.Array(items),):
+            return _subset(aggregate("distinct", present, node, array.value), items, node, includes)
         case _:
             raise _misfit(node, "an array of values")
 
@@ -170,8 +172,21 @@ def on_texts(array: Bound, node: n.Call, includes: Includes) -> Bound:
             return includes(item)
         case (("intersects" | "supersetOf"), (n.Array(items),)) if items:
             return truth("or" if node.name == "intersects" else "and", *map(includes, items), source=node)
+        case "subsetOf", (n.Array(items),):
+            distinct = Apply("list_distinct", (array,), kind="texts", source=node)
+            return _subset(Apply("list_count", (distinct,), kind="number", source=node), items, node, includes)
         case _:
             raise _misfit(node, "a list of texts")
+
+
+def _subset(distinct: Bound, items: tuple[n.Node, ...], node: n.Call, includes: Includes) -> Bound:
+    """Return the condition that as many distinct values are among the items as there are."""
+    found: Bound = Constant(0, kind="number", source=node)
+    for item in dict.fromkeys(items):
+        one, none = (Constant(each, kind="number", source=node) for each in (1, 0))
+        is_there = Apply("if", (includes(item), one, none), kind="number", source=node)
+        found = Apply("+", (found, is_there), kind="number", source=node)
+    return truth("=", distinct, found, source=node)
 
 
 def list_contains(array: Bound, item: Bound, node: n.Node) -> Bound:

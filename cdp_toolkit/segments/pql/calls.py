@@ -10,7 +10,7 @@ from cdp_toolkit.model import Model
 from cdp_toolkit.segments.pql import nodes as n
 from cdp_toolkit.segments.pql.arrays import on_rows, on_texts, on_values
 from cdp_toolkit.segments.pql.bound import Apply, Bound, Column, Constant, InSegment, Kind, shifted, truth
-from cdp_toolkit.segments.pql.comparisons import check_pattern, compared, expect, lower, same_kind, written
+from cdp_toolkit.segments.pql.comparisons import check_cut, check_pattern, compared, expect, lower, same_kind, written
 from cdp_toolkit.segments.pql.functions import ANY, FUNCTIONS, NOT_YET, ON_ARRAYS, OTHERS, Signature
 from cdp_toolkit.segments.pql.scope import Meaning, Row, Rows, Scope, Values, Variable
 from cdp_toolkit.segments.pql.times import Clock
@@ -221,13 +221,17 @@ class Calls(ABC):
         if not takes <= len(arguments) <= takes + signature.has_case:
             raise node.at.error(f"`{name}` takes {takes} values, not {len(arguments)}.")
         values = [self.value(each, scope, kinds) for each, kinds in zip(arguments, signature.takes, strict=False)]
-        if signature.constant:
-            for each in values[1:]:
+        for each in values[1:takes]:
+            if each.kind == "nothing":
+                raise node.at.error("Nothing compares with null.", hint="Use `.isNull()` or `.isNotNull()`.")
+            if signature.constant:
                 written(each, node)
         if len(arguments) > takes and self._ignores_case(arguments[-1], scope):
             values = [lower(each) for each in values]
         if name == "matches":
             check_pattern(values[1])
+        if name in {"substr", "indexOf"}:
+            check_cut(values[1:], node)
         applied = Apply(signature.function, tuple(values), kind=signature.gives, source=node)
         return truth("is_false", applied, source=node) if signature.is_negated else applied
 

@@ -16,7 +16,8 @@ _CALLED = {
 }  # fmt: skip
 _FLIPPED: dict[n.Compared, n.Compared] = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 # Java knows these; the engines' regular expressions, which never run away, do not.
-_BEYOND_ENGINES = re.compile(r"\(\?(=|!|<=|<!|>)|\\[1-9]|[*+?}]\+")
+_BEYOND_ENGINES = re.compile(r"\(\?(=|!|<=|<!|>|P=|\(|#)|\\[1-9Z]|[*+?}]\+")
+_MAX_REPEATED = 1000
 
 
 def expect(value: Bound, kinds: Sequence[Kind], node: n.Node) -> Bound:
@@ -131,6 +132,44 @@ def check_pattern(value: Bound) -> None:
         raise value.source.at.error(f"This is no regular expression: {error}.") from error
     if _BEYOND_ENGINES.search(pattern):
         raise value.source.at.error("Look-around and back references in a pattern cannot be evaluated yet.")
+    if _repeated(pattern) > _MAX_REPEATED:
+        raise value.source.at.error(
+            f"The pattern repeats a part more than {_MAX_REPEATED} times.",
+            hint="Use `*` or `+` instead of large counts.",
+        )
+
+
+def check_cut(values: Sequence[Bound], node: n.Node) -> None:
+    """Refuse to cut a text where no text can be cut.
+
+    Parameters
+    ----------
+    values
+        A start and a length, or a text to look for.
+    node
+        What was written.
+    """
+    for each in values:
+        plain = written(each, node)
+        if plain == "" or (each.kind == "number" and (plain < 0 or plain != int(plain))):
+            raise node.at.error(f"`{node}` needs whole numbers from 0 on, or a text that is not empty.")
+
+
+def _repeated(pattern: str) -> int:
+    """Return how often the most repeated part of a pattern is written out by an engine: counts multiply inwards."""
+    plain = re.sub(r"\\.|\[\^?\]?[^\]]*\]", "a", pattern, flags=re.DOTALL)
+    inside, most = [1], 1
+    for opened, closed, low, high in re.findall(r"(\()|(\))|\{(\d+)(?:,(\d*))?\}", plain):
+        if opened:
+            inside.append(1)
+        elif closed:
+            most = inside.pop() if len(inside) > 1 else 1
+            inside[-1] = max(inside[-1], most)
+        else:
+            most *= max(int(low), int(high or 0), 1)
+            inside[-1] = max(inside[-1], most)
+            most = 1
+    return max(inside)
 
 
 def same_kind(left: Bound, right: Bound, node: n.Node) -> None:

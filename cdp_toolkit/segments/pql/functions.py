@@ -39,7 +39,7 @@ class Signature:
 
 
 def _search(function: str, *, is_negated: bool = False) -> Signature:
-    return Signature((TEXT, TEXT), "boolean", function, constant=True, has_case=True, is_negated=is_negated)
+    return Signature((TEXT, TEXT), "boolean", function, has_case=True, is_negated=is_negated)
 
 
 FUNCTIONS: dict[str, Signature] = {
@@ -49,9 +49,11 @@ FUNCTIONS: dict[str, Signature] = {
     "doesNotEndWith": _search("ends_with", is_negated=True),
     "contains": _search("contains"),
     "doesNotContain": _search("contains", is_negated=True),
-    "like": _search("like"),
+    "like": Signature((TEXT, TEXT), "boolean", "like", constant=True, has_case=True),
     "matches": Signature((TEXT, TEXT), "boolean", "matches", constant=True),
     "replace": Signature((TEXT, TEXT, TEXT), "text", "replace", constant=True),
+    "substr": Signature((TEXT, NUMBER, NUMBER), "text", "substr", constant=True),
+    "indexOf": Signature((TEXT, TEXT), "number", "index_of", constant=True),
     "toLowerCase": Signature((TEXT,), "text", "lower"),
     "toLower": Signature((TEXT,), "text", "lower"),
     "toUpperCase": Signature((TEXT,), "text", "upper"),
@@ -69,13 +71,13 @@ FUNCTIONS: dict[str, Signature] = {
 
 # Known to the language; a segment that uses one is refused until it can be computed alike on every engine.
 NOT_YET = (
-    "substr", "indexOf", "regexGroup", "subsetOf", "intersection", "groupBy", "topN", "bottomN", "head",
+    "regexGroup", "intersection", "groupBy", "topN", "bottomN", "head",
     "get", "keys", "values", "mapEntry", "enteredSegment",
 )  # fmt: skip
 
 ON_ARRAYS = (
     "exists", "forall", "count", "sum", "average", "min", "max", "filter", "map", "distinct",
-    "includes", "intersects", "supersetOf",
+    "includes", "intersects", "supersetOf", "subsetOf",
 )  # fmt: skip
 
 OTHERS = (

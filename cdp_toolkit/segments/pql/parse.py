@@ -1,7 +1,7 @@
 """Text of the Profile Query Language to nodes."""
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
@@ -12,6 +12,9 @@ from lark.exceptions import VisitError
 
 from cdp_toolkit.errors import PqlError
 from cdp_toolkit.segments.pql import nodes as n
+
+# Deeper trees outgrow the stack here or in an engine; rules that people write have a dozen levels.
+MAX_LEVELS = 100
 
 # Typical mistakes; the parser finds the one that stumbles in the same state.
 _MISTAKES = {
@@ -62,7 +65,7 @@ def parse(text: str) -> n.Node:
     Raises
     ------
     PqlError
-        If the text is not in the language; with line, column and a caret.
+        If the text is not in the language, with line, column and a caret; or if it has more than 100 levels.
 
     Examples
     --------
@@ -75,9 +78,36 @@ Not(operand=Name(name='is_blocked'))))
     except UnexpectedInput as error:
         raise _explained(error, text) from None
     try:
-        return cast("n.Node", _Builder(text).transform(tree))
+        node = cast("n.Node", _Builder(text).transform(tree))
     except VisitError as error:
+        if isinstance(error.orig_exc, RecursionError):
+            raise _too_deep(text) from None
         raise error.orig_exc from None
+    except RecursionError:
+        raise _too_deep(text) from None
+    if _levels(node) > MAX_LEVELS:
+        raise _too_deep(text)
+    return node
+
+
+def _too_deep(text: str) -> PqlError:
+    return n.Place(text, 1, 1).error(
+        f"The rule has more than {MAX_LEVELS} levels.",
+        hint="Split it into segments that name each other by `inSegment`.",
+    )
+
+
+def _levels(node: n.Node) -> int:
+    level, count = [node], 0
+    while level:
+        level = [part for each in level for part in _parts(each)]
+        count += 1
+    return count
+
+
+def _parts(node: n.Node) -> Iterator[n.Node]:
+    for value in vars(node).values():
+        yield from (each for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, n.Node))
 
 
 @cache
