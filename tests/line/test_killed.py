@@ -1,0 +1,50 @@
+"""A line that is killed anywhere goes on, and ends as if nothing had happened."""
+
+import contextlib
+import datetime as dt
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cdp_toolkit as cdp
+from cdp_toolkit.demo import make_workspace
+
+AS_OF = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+LINE = ["run", "--no-notebooks", "--as-of", "2026-11-01"]
+TABLES = ("entities/person", "entities/_rejected", "profiles/person", "profiles/event", "segments/membership",
+          "segments/history", "activation/ledger", "activation/deliveries")  # fmt: skip
+
+
+def walk(folder, *, seconds=None):
+    with subprocess.Popen(
+        [Path(sys.executable).parent / "cdp", "--workspace", folder, *LINE], stdout=subprocess.DEVNULL
+    ) as line:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return line.wait(timeout=seconds)
+        line.kill()
+        return None
+
+
+def rows(folder):
+    lake = cdp.Workspace(folder).lake
+    landed = {f"landing/{name}": lake.rows(f"landing/marketo/{name}") for name in lake.objects("marketo")}
+    return landed | {table: lake.rows(table) for table in TABLES}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = make_workspace(tmp_path_factory.mktemp("undisturbed") / "demo", persons=300, as_of=AS_OF)
+    assert walk(folder) == 0
+    return rows(folder)
+
+
+def test_a_line_killed_again_and_again_ends_as_one_that_was_not(tmp_path, undisturbed):
+    folder = make_workspace(tmp_path / "demo", persons=300, as_of=AS_OF)
+
+    for seconds in (1.5, 2.0, 2.5, 3.0, 4.0):
+        walk(folder, seconds=seconds)
+
+    assert walk(folder) == 0
+    assert rows(folder) == undisturbed
