@@ -6,6 +6,7 @@ import polars as pl
 
 from cdp_toolkit.demo.activities import TYPES
 from cdp_toolkit.demo.dice import Dice
+from cdp_toolkit.demo.people import as_employed
 from cdp_toolkit.demo.words import LEAD_SOURCES
 
 FIRST_COMPANY = 50_001
@@ -47,7 +48,7 @@ def export_leads(
         One row a lead, in Marketo's column names.
     """
     rows = leads.filter("is_exported")
-    who = people[rows["person"]]
+    who = as_employed(people[rows["person"]], rows["company"])
     firm = companies[rows["company"]]
     first, last = (mistyped(who[name], 0.03, dice) for name in ("first_name", "last_name"))
     is_primary = rows["kind"] == "primary"

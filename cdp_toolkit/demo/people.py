@@ -28,7 +28,8 @@ def make_people(persons: int, companies: pl.DataFrame, as_of: datetime, dice: Di
     polars.DataFrame
         One row a person: ``person`` (the true id), ``company``, ``previous_company`` (null unless they changed jobs),
         names, ``title``, ``department``, ``level``, address, ``phone``, ``email``, ``previous_email``, ``mailbox``
-        (address shared with others that they give as their own, or null), ``is_opted_out``, ``score``, ``known_at``.
+        (address shared with others that they give as their own, or null), ``is_opted_out``, ``score``, ``known_at``,
+        and where they were reached before: ``previous_phone``, ``previous_street``, ``previous_postal_code``.
     """
     weights = companies["weight"].to_numpy()
     people = pl.DataFrame({"person": np.arange(persons), "company": dice.index(weights, rows=persons)}).with_columns(
@@ -42,7 +43,29 @@ def make_people(persons: int, companies: pl.DataFrame, as_of: datetime, dice: Di
         score=np.minimum(dice.lognormal(22, 0.9, rows=persons), 180).astype(np.int64),
     )
     placed = _address(people.with_columns(_titles(people)), companies, dice)
-    return _emails(placed, companies, dice)
+    return _previous_office(_emails(placed, companies, dice), dice)
+
+
+def as_employed(who: pl.DataFrame, company: pl.Series) -> pl.DataFrame:
+    """Return people as they were reached at a company: the office of a former job had another phone and address.
+
+    Parameters
+    ----------
+    who
+        People, one row a record.
+    company
+        The company of each record.
+
+    Returns
+    -------
+    polars.DataFrame
+        With the ``phone``, ``street`` and ``postal_code`` of that job.
+    """
+    is_former = who["company"] != company
+    return who.with_columns(
+        pl.when(is_former).then(f"previous_{name}").otherwise(name).alias(name)
+        for name in ("phone", "street", "postal_code")
+    )
 
 
 def make_devices(people: pl.DataFrame, dice: Dice) -> pl.DataFrame:
@@ -115,6 +138,15 @@ def _address(people: pl.DataFrame, companies: pl.DataFrame, dice: Dice) -> pl.Da
         pl.format("{} {}", pl.Series(dice.whole(1, 400, rows=rows)), dice.pick(STREETS, rows=rows)).alias("street"),
         pl.Series(dice.whole(10_000, 99_999, rows=rows)).cast(pl.String).alias("postal_code"),
         pl.format("{} {}", prefix, pl.Series(dice.whole(1000, 9999, rows=rows))).alias("phone"),
+    )
+
+
+def _previous_office(people: pl.DataFrame, dice: Dice) -> pl.DataFrame:
+    rows = people.height
+    return people.with_columns(
+        previous_phone=pl.concat_str(pl.col("phone").str.head(-4), pl.Series(dice.whole(1000, 9999, rows=rows))),
+        previous_street=pl.format("{} {}", pl.Series(dice.whole(1, 400, rows=rows)), dice.pick(STREETS, rows=rows)),
+        previous_postal_code=pl.Series(dice.whole(10_000, 99_999, rows=rows)).cast(pl.String),
     )
 
 

@@ -8,6 +8,7 @@ import polars as pl
 from cdp_toolkit.demo.dice import Dice
 from cdp_toolkit.demo.keys import salesforce_ids
 from cdp_toolkit.demo.marketo import mistyped, shouted
+from cdp_toolkit.demo.people import as_employed
 from cdp_toolkit.demo.words import LEAD_SOURCES
 
 
@@ -135,7 +136,7 @@ def export_leads(leads: pl.DataFrame, people: pl.DataFrame, companies: pl.DataFr
     polars.DataFrame
         One row a lead, in Salesforce's field names.
     """
-    who, firm = people[leads["person"]], companies[leads["company"]]
+    who, firm = as_employed(people[leads["person"]], leads["company"]), companies[leads["company"]]
     is_converted = pl.col("converted_contact_id").is_not_null()
     first, last = (mistyped(who[name], 0.03, dice) for name in ("first_name", "last_name"))
     status = dice.pick(["Open - Not Contacted", "Working - Contacted", "Closed - Not Converted"], rows=leads.height)

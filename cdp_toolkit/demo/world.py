@@ -24,7 +24,7 @@ class World:
         Rows in each vendor's own columns, dirt included, by source and object, such as
         ``sources["marketo"]["leads"]``.
     truth
-        One row an exported record: ``entity``, ``source_key``, ``true_id``.
+        One row an exported record: ``entity``, ``source_key``, ``true_id``, ``linkable_id``.
     facts
         What is in the world: settings, rows and bad rows by file, how often each difficulty occurs.
     """

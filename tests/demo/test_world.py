@@ -181,3 +181,22 @@ def test_the_truth_covers_every_good_record_once(world):
     assert people.is_in(exported.implode()).all()
     # A row with a bad value has an id of its own; the one without an id is none of the exported keys.
     assert exported.len() - people.len() == bad["marketo/leads"] - 1 + bad["salesforce/Contact"]
+
+
+def test_no_value_of_an_export_ties_a_record_that_the_truth_calls_untied(world):
+    leads, truth = marketo(world, "leads"), world.truth.filter(entity="person")
+    told = pl.concat([
+        leads.select(pl.col("id") + "@123-ABC-456.Marketo", value=pl.col(name).str.to_lowercase(), kind=pl.lit(kind))
+        for name, kind in (("email", "email"), ("phone", "phone"), ("ecids", "ecid"), ("sfdcContactId", "contact"))
+    ] + [
+        salesforce(world, name).select(
+            id=pl.col("Id") + "@00D5g000000demo.Salesforce", value=pl.col(value).str.to_lowercase(), kind=pl.lit(kind)
+        )
+        for name in ("Lead", "Contact") for value, kind in (("Email", "email"), ("Phone", "phone"))
+    ]).with_columns(pl.col("value").str.split(";")).explode("value").drop_nulls("value")  # fmt: skip
+    owned = told.join(truth, left_on="id", right_on="source_key")
+
+    ties = owned.group_by("true_id", "kind", "value").agg(pl.col("linkable_id").n_unique())
+
+    assert truth.filter(pl.col("linkable_id") < 0).height > 0
+    assert ties["linkable_id"].max() == 1
