@@ -45,7 +45,9 @@ def expression(bound: Bound, names: Mapping[Leaf, str], clock: Clock) -> Expr:  
         case InSegment():
             return expression(bound.condition, names, clock).fill_null(False)
         case Apply("in", (value, listed)):
-            return expression(value, names, clock).is_in(cast("Any", cast("Constant", listed).value))
+            among = expression(value, names, clock)
+            among = among.cast(nw.Float64) if value.kind == "number" else among  # as the listed numbers are
+            return among.is_in(cast("Any", cast("Constant", listed).value))
         case Apply("offset", (value, by)):
             return expression(value, names, clock).dt.offset_by(str(cast("Constant", by).value))
         case Apply(function, arguments) if function in _ON_TEXT:
