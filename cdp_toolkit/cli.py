@@ -8,8 +8,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from cdp_toolkit.destinations import Plan
 from cdp_toolkit.errors import CdpError, ConfigError
-from cdp_toolkit.lake import Run
 from cdp_toolkit.segments.exchange import from_json
 from cdp_toolkit.workspace import Workspace
 
@@ -105,9 +105,9 @@ def run(
     if notebooks:
         from cdp_toolkit.explore.line import run_line
 
-        whole = run_line(_state["workspace"], as_of=as_of or "", on_progress=lambda name: _say(f"… {name}"))
-        _say(f"\n{whole}")
-        _state["failed"] |= whole.outcome != "done"
+        _show(
+            run_line(_state["workspace"], as_of=as_of or "", on_progress=lambda name: typer.echo(f"… {name}", err=True))
+        )
         return
     workspace = _workspace()
     for done in (
@@ -189,12 +189,11 @@ def _show(result: Any) -> None:
             _show(each)
     elif _state["json"]:
         typer.echo(result.to_json() if hasattr(result, "to_json") else json.dumps({"text": str(result)}))
-    elif isinstance(result, Run):
-        _say(str(result))
-    else:
+    elif isinstance(result, Plan):
         Console().print(result)
-    if isinstance(result, Run) and result.outcome in {"partial", "failed"}:
-        _state["failed"] = True
+    else:
+        _say(str(result))
+    _state["failed"] |= getattr(result, "outcome", "done") in {"partial", "failed"}
 
 
 def entry() -> None:

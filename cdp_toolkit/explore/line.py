@@ -1,8 +1,9 @@
 """The whole line through the notebooks: what ran, what came out, and where to look."""
 
 import datetime as dt
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,16 @@ class LineRun:
         if self.page is None or "failed" in outcomes:
             return "failed"
         return "partial" if "partial" in outcomes else "done"
+
+    def to_json(self) -> str:
+        """Return everything as JSON.
+
+        Returns
+        -------
+        str
+            One object, one line.
+        """
+        return json.dumps(asdict(self) | {"outcome": self.outcome}, default=str)
 
     def __str__(self) -> str:
         """Return what happened, stage by stage."""
