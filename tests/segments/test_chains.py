@@ -1,0 +1,46 @@
+"""Sequences against a second implementation that tries every choice of rows."""
+
+from datetime import timedelta
+from itertools import product
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.segments.evaluate import evaluate
+from tests.segments.conftest import AS_OF
+
+days = st.lists(st.tuples(st.sampled_from("abx"), st.integers(0, 9)), max_size=7)
+
+
+def by_trying(events, limit, operator):
+    """Return whether an a, a later b within the limit, and a later a follow each other, with no x before the last."""
+    compared = {"<=": lambda gap: gap <= limit, ">": lambda gap: gap > limit}[operator]
+    return any(
+        (first, second, third) == ("a", "b", "a")
+        and start < middle < end
+        and compared(middle - start)
+        and not any(name == "x" and middle < day < end for name, day in events)
+        for (first, start), (second, middle), (third, end) in product(events, repeat=3)
+    )
+
+
+@given(st.lists(days, min_size=1, max_size=4), st.integers(1, 5), st.sampled_from(["<=", ">"]))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_chain_is_found_if_any_choice_of_rows_makes_it(world, model, rows, people, limit, operator):
+    events = [
+        {"profile_id": person, "event_type": name, "timestamp": AS_OF - timedelta(days=10 - day)}
+        for person, found in enumerate(people)
+        for name, day in found
+    ]
+    chain = (
+        f'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "a"), B: WHAT(eventType = "b") WHEN({operator} {limit} days after A), '
+        '!X: WHAT(eventType = "x"), C: WHAT(eventType = "a")])'
+    )
+    tables = {"event": events, "person": [{"profile_id": person} for person in range(len(people))]}
+
+    evaluation = evaluate([Segment(name="chain", pql=chain)], world(tables), model, as_of=AS_OF)
+
+    expected = [person for person, found in enumerate(people) if by_trying(found, limit, operator)]
+    assert evaluation.failed == {}
+    assert rows(evaluation.members, "profile_id") == expected
