@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 import narwhals as nw
 
@@ -15,6 +16,7 @@ from cdp_toolkit.engines import Frame
 from cdp_toolkit.entities.build import build_entities
 from cdp_toolkit.entities.identities import record_identities
 from cdp_toolkit.entities.landed import LandedSource
+from cdp_toolkit.errors import DataError
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.evidence import derive_identities
 from cdp_toolkit.identity.graph import settle_links
@@ -31,6 +33,7 @@ from cdp_toolkit.profiles.relations import (
     related_accounts,
 )
 from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.segments.evaluate import Evaluation
 from cdp_toolkit.segments.evaluate import evaluate as evaluate_segments
 from cdp_toolkit.segments.membership import update
 from cdp_toolkit.sources.land import land
@@ -234,15 +237,19 @@ def evaluate(
     """
     with lake.run("evaluate", definitions=digest([segment.model_dump() for segment in segments])) as run:
         run.next_step = "See what would be sent: `activate --dry-run`."
-        found = evaluate_segments(
-            segments, lambda name: run.scan(f"profiles/{name}"), lake.model, as_of=as_of, timezone=timezone, only=only
-        )
+        names = [segment.name for segment in segments if segment.status == "active"] if only is None else list(only)
+
+        def evaluated(these: Sequence[str]) -> Evaluation:
+            scan = partial(_scan_profiles, run)
+            return evaluate_segments(segments, scan, lake.model, as_of=as_of, timezone=timezone, only=these)
+
+        found, members = _evaluated(evaluated, names, lake)
         run.problems += [f"{name}: {error.message}" for name, error in found.failed.items()]
         changed = {"entered": 0, "exited": 0}
-        if found.members is not None:
-            # A segment that is no more has no members: they leave it now.
-            gone = {*_sizes(run, lake)} - {segment.name for segment in segments}
-            changed = _keep_membership(run, lake, found.members, [*found.evaluated, *sorted(gone)], as_of)
+        if members is not None:
+            # A segment that is no more, or no longer active, has no members: they leave it now.
+            gone = {*_sizes(run, lake)} - {segment.name for segment in segments if segment.status == "active"}
+            changed = _keep_membership(run, lake, members, [*found.evaluated, *sorted(gone)], as_of)
         sizes = _sizes(run, lake)
         run.counts |= {"segments": len(found.evaluated), "members": sum(sizes.values()), **changed}
         run.details["audiences"] = {name: sizes.get(name, 0) for name in sorted({*sizes, *found.evaluated})}
@@ -252,11 +259,40 @@ def evaluate(
     return _result(run)
 
 
+def _scan_profiles(run: OpenRun, name: str) -> Frame:
+    return run.scan(f"profiles/{name}")
+
+
+def _evaluated(
+    evaluate_these: Callable[[Sequence[str]], Evaluation], names: Sequence[str], lake: Lake
+) -> tuple[Evaluation, Frame | None]:
+    """Return who is in, computed: all segments in one go, or one by one where the engine fails on one of them."""
+    try:
+        found = evaluate_these(names)
+        # The members are needed for the membership and for the history: computed once, kept as ids in memory.
+        return found, None if found.members is None else lake.engine.load(lake.engine.collect(found.members))
+    except lake.engine.errors as error:
+        if len(names) == 1:
+            return Evaluation(None, failed={names[0]: DataError(_first_line(error))}), None
+    parts = [_evaluated(evaluate_these, [name], lake) for name in names]
+    each = [evaluation for evaluation, _ in parts]
+    members = [part for _, part in parts if part is not None]
+    together = Evaluation(
+        None,
+        tuple(name for one in each for name in one.evaluated),
+        {name: problem for one in each for name, problem in one.failed.items()},
+        {name: method for one in each for name, method in one.methods.items()},
+    )
+    return together, nw.concat(members) if members else None
+
+
+def _first_line(error: Exception) -> str:
+    return f"The engine could not evaluate it: {str(error).strip().splitlines()[0]}"
+
+
 def _keep_membership(
     run: OpenRun, lake: Lake, members: Frame, evaluated: Sequence[str], as_of: datetime
 ) -> dict[str, int]:
-    # The members are needed for the membership and for the history: computed once, kept as ids in memory.
-    members = lake.engine.load(lake.engine.collect(members))
     previous = run.scan("segments/membership") if run.exists("segments/membership") else None
     changes = update(previous, members, evaluated=evaluated, as_of=as_of)
     history = lake.engine.collect(changes.history)

@@ -1,6 +1,7 @@
 """The line from entity tables to profiles, on every engine."""
 
 import datetime as dt
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -11,6 +12,7 @@ from cdp_toolkit.lake import Lake
 from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model import Model
 from cdp_toolkit.model.types import arrow_type
+from cdp_toolkit.segments import Segment
 
 MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 JUNE = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
@@ -152,3 +154,34 @@ def test_accounts_are_related_by_parent_by_a_shared_parent_and_by_domain(lake, l
         frozenset({"parent", "child"}), frozenset({"parent", "other child"}), frozenset({"child", "other child"}),
         frozenset({"other child", "same domain"}),
     }  # fmt: skip
+
+
+def test_a_segment_that_the_engine_cannot_run_stops_no_other(lake, loaded, rows):
+    event = {"source_key": "e1", "is_deleted": False, "event_type": "a", "timestamp": MAY, "person_key": "1@m.Marketo"}
+    loaded({"person": [person("1@m.Marketo", person_score=90.0)], "event": [event]}, carried("1@m.Marketo"))
+    pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+    for file in (Path(lake.uri) / "profiles" / "event").glob("*.parquet"):
+        file.write_bytes(b"no longer Parquet")
+    segments = [
+        Segment(name="high", pql="person_score > 80"),
+        Segment(name="seen", pql='xEvent.exists(eventType = "a")'),
+    ]
+
+    run = pipeline.evaluate(lake, segments, as_of=JUNE, timezone="UTC")
+
+    assert run.outcome == "partial"
+    assert [problem.partition(":")[0] for problem in run.problems] == ["seen"]
+    assert rows(lake.scan("segments/membership"), "segment", "status") == [("high", "realized")]
+
+
+def test_members_leave_a_segment_that_is_archived(lake, loaded, rows):
+    loaded({"person": [person("1@m.Marketo", person_score=90.0)]}, carried("1@m.Marketo"))
+    pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+    active = Segment(name="high", pql="person_score > 80")
+    other = Segment(name="low", pql="person_score < 20")
+    pipeline.evaluate(lake, [active, other], as_of=MAY, timezone="UTC")
+
+    run = pipeline.evaluate(lake, [active.model_copy(update={"status": "archived"}), other], as_of=JUNE, timezone="UTC")
+
+    assert run.counts["exited"] == 1
+    assert rows(lake.scan("segments/membership"), "segment", "status") == [("high", "exited")]

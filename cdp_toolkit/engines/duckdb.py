@@ -18,6 +18,7 @@ class DuckdbEngine:
     """DuckDB in this process; its frames belong to one connection."""
 
     name = "duckdb"
+    errors: tuple[type[Exception], ...] = (duckdb.Error, OSError)
 
     def __init__(self) -> None:
         self._connection = duckdb.connect()

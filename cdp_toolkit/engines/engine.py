@@ -21,6 +21,8 @@ class Engine(Protocol):
     """Where a lazy frame runs."""
 
     name: str
+    errors: tuple[type[Exception], ...]
+    """What it raises when a frame cannot be run."""
 
     def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:
         """Return the rows of Parquet files.

@@ -21,6 +21,7 @@ class PolarsEngine:
     """Polars on this machine."""
 
     name = "polars"
+    errors: tuple[type[Exception], ...] = (pl.exceptions.PolarsError, OSError)
 
     def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:
         """Return the rows of Parquet files; see ``Engine.scan``."""
