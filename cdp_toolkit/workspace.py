@@ -1,15 +1,13 @@
 """The folder that an analyst works in: its definitions, loaded and checked, and one short method a verb."""
 
 import datetime as dt
-from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import narwhals as nw
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 
 from cdp_toolkit import pipeline
 from cdp_toolkit.destinations.definition import Destination
@@ -19,56 +17,16 @@ from cdp_toolkit.destinations.planning import make_plan
 from cdp_toolkit.engines import Frame, open_engine
 from cdp_toolkit.entities.catalogue import load_mapping, system_name
 from cdp_toolkit.entities.landed import LandedSource
-from cdp_toolkit.errors import ConfigError, DataError, UnknownNameError
-from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.errors import ConfigError, UnknownNameError
 from cdp_toolkit.identity.explain import IdentityExplanation
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.model import Model
 from cdp_toolkit.profile import Profile, find_profile
-from cdp_toolkit.profiles import MergePolicy
 from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.settings import Settings, by_name, read_definition, read_yaml
 from cdp_toolkit.sources.source import Source, open_source
 
 Moment = dt.datetime | str | None
-Definition = TypeVar("Definition", bound=BaseModel)
-
-
-class Settings(BaseModel):
-    """What ``cdp.yaml`` says.
-
-    Parameters
-    ----------
-    name
-        Name of the workspace.
-    timezone
-        Where days begin, such as ``Europe/Berlin``.
-    lake
-        Folder of the tables, or an address such as ``s3://bucket/lake``.
-    engine
-        ``polars`` or ``duckdb``.
-    sources
-        Settings of each source by its name; ``type`` names the connector, which checks the rest.
-    identity
-        Which identities link records.
-    merge_policies
-        Which record's value a profile shows, by name.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    timezone: str = "UTC"
-    lake: str = "lake"
-    engine: str = "polars"
-    sources: dict[str, dict[str, Any]] = {}
-    identity: IdentityRules = IdentityRules()
-    merge_policies: dict[str, MergePolicy] = Field(default={"default": MergePolicy()})
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_timezone(cls, name: str) -> str:
-        ZoneInfo(name)
-        return name
 
 
 class Workspace:
@@ -102,10 +60,10 @@ class Workspace:
                 where=str(folder),
                 hint="Make one with `cdp init DIR`, or name its folder.",
             )
-        self.settings = _checked(Settings, self.folder / "cdp.yaml")
+        self.settings = read_definition(Settings, self.folder / "cdp.yaml")
         model = Model.standard()
         own = self.folder / "schema.yaml"
-        self.model = model.extended(_read_yaml(own)) if own.is_file() else model
+        self.model = model.extended(read_yaml(own)) if own.is_file() else model
         uri = self.settings.lake if "://" in self.settings.lake else self.folder / self.settings.lake
         self.lake = Lake(uri, engine=open_engine(self.settings.engine), model=self.model)
 
@@ -115,12 +73,14 @@ class Workspace:
     def segments(self) -> dict[str, Segment]:
         """Segments by name, as their files say now."""
         files = sorted((self.folder / "segments").glob("*.yaml"))
-        return _named(Segment.from_yaml(file.read_text("utf-8"), where=str(file)) for file in files)
+        return by_name(Segment.from_yaml(file.read_text("utf-8"), where=str(file)) for file in files)
 
     @property
     def destinations(self) -> dict[str, Destination]:
         """Destinations by name, as their files say now."""
-        return _named(_checked(Destination, file) for file in sorted((self.folder / "destinations").glob("*.yaml")))
+        return by_name(
+            read_definition(Destination, file) for file in sorted((self.folder / "destinations").glob("*.yaml"))
+        )
 
     @cached_property
     def sources(self) -> dict[str, tuple[LandedSource, Source]]:
@@ -478,33 +438,8 @@ def _find(kind: str, name: str, known: dict[str, Any]) -> Any:
     return known[name]
 
 
-def _named(definitions: Iterable[Any]) -> dict[str, Any]:
-    return {definition.name: definition for definition in definitions}
-
-
 def _segment(**settings: Any) -> Segment:
     try:
         return Segment(**settings)
     except ValidationError as error:
         raise ConfigError(error.errors()[0]["msg"], where="preview") from error
-
-
-def _read_yaml(file: Path) -> Any:
-    try:
-        return yaml.safe_load(file.read_text("utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ConfigError("The file is no YAML.", where=str(file), hint=str(error)) from error
-    except UnicodeDecodeError as error:
-        raise DataError("The file is not UTF-8.", where=str(file), hint="Save it as UTF-8.") from error
-
-
-def _checked(kind: type[Definition], file: Path) -> Definition:
-    try:
-        return kind.model_validate(_read_yaml(file))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(
-            f"{first['msg']}: {'.'.join(str(part) for part in first['loc'])}.",
-            where=str(file),
-            hint=f"Known keys: {', '.join(kind.model_fields)}.",
-        ) from error

@@ -84,6 +84,24 @@ def test_a_mistake_of_a_user_ends_in_a_message_and_never_in_a_traceback(workspac
     assert done.returncode == code
 
 
+def test_a_time_zone_that_does_not_exist_is_named(workspace):
+    (workspace / "cdp.yaml").write_text("name: acme\ntimezone: Europe/Berlim\n", "utf-8")
+
+    done = cdp("--workspace", workspace, "status")
+
+    assert done.returncode == 2
+    assert "Europe/Berlim" in done.stderr
+
+
+def test_two_segments_of_one_name_are_a_mistake(workspace):
+    (workspace / "segments" / "copy.yaml").write_text("name: everyone\npql: person_score > 1\n", "utf-8")
+
+    done = cdp("--workspace", workspace, "evaluate")
+
+    assert done.returncode == 2
+    assert "Two files define 'everyone'" in done.stderr
+
+
 def test_the_doctor_checks_all_definitions(workspace):
     healthy = cdp("--workspace", workspace, "doctor")
     (workspace / "segments" / "broken.yaml").write_text("name: broken\npqll: x\n", "utf-8")

@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.entities.columns import Columns
-from cdp_toolkit.entities.identities import record_identities
 from cdp_toolkit.entities.landed import ORIGIN, Landed, LandedSource
 from cdp_toolkit.entities.latest import latest
 from cdp_toolkit.entities.mapping import Lookup, ObjectMapping
@@ -28,8 +27,6 @@ class Built:
         Records by entity, one row per ``source_key``; every entity of the model is there.
     rejected
         One row per value that kept its row out of the entities.
-    identities
-        One row per record and identity.
     merges
         One row per merged record: ``entity``, ``source_key`` of the winner, ``value`` (key of the loser), ``seen_at``.
     unknown_columns
@@ -40,7 +37,6 @@ class Built:
 
     entities: dict[str, Frame]
     rejected: Frame
-    identities: Frame
     merges: Frame
     unknown_columns: dict[str, list[str]] = field(default_factory=dict)
     unknown_objects: list[str] = field(default_factory=list)
@@ -88,7 +84,6 @@ def build_entities(
     return Built(
         entities=entities,
         rejected=_all(refused, TABLES["entities/_rejected"].columns, engine),
-        identities=record_identities(entities, merges, model, engine),
         merges=merges,
         unknown_columns={f"{each.source.name}/{each.name}": left for each in every if (left := _unused(each, model))},
         unknown_objects=[

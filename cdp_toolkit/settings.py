@@ -1,0 +1,142 @@
+"""Definitions as files: what ``cdp.yaml`` may say, and how any definition is read and checked."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from cdp_toolkit.errors import ConfigError, DataError
+from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.profiles import MergePolicy
+
+Definition = TypeVar("Definition", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """What ``cdp.yaml`` says.
+
+    Parameters
+    ----------
+    name
+        Name of the workspace.
+    timezone
+        Where days begin, such as ``Europe/Berlin``.
+    lake
+        Folder of the tables, or an address such as ``s3://bucket/lake``.
+    engine
+        ``polars`` or ``duckdb``.
+    sources
+        Settings of each source by its name; ``type`` names the connector, which checks the rest.
+    identity
+        Which identities link records.
+    merge_policies
+        Which record's value a profile shows, by name.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    timezone: str = "UTC"
+    lake: str = "lake"
+    engine: str = "polars"
+    sources: dict[str, dict[str, Any]] = {}
+    identity: IdentityRules = IdentityRules()
+    merge_policies: dict[str, MergePolicy] = Field(default={"default": MergePolicy()})
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_timezone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, OSError) as error:
+            raise ValueError(f"{name!r} is no time zone, such as Europe/Berlin") from error
+        return name
+
+
+def by_name(definitions: Iterable[Definition]) -> dict[str, Definition]:
+    """Return definitions by their names.
+
+    Parameters
+    ----------
+    definitions
+        Segments or destinations.
+
+    Returns
+    -------
+    dict
+        Definition by name.
+
+    Raises
+    ------
+    ConfigError
+        If two have the same name.
+    """
+    found: dict[str, Definition] = {}
+    for definition in definitions:
+        name = str(getattr(definition, "name"))  # noqa: B009 - the bound of the type variable has no name
+        if name in found:
+            raise ConfigError(f"Two files define {name!r}.", where=name, hint="Rename one of them.")
+        found[name] = definition
+    return found
+
+
+def read_yaml(file: Path) -> Any:
+    """Read a YAML file.
+
+    Parameters
+    ----------
+    file
+        The file.
+
+    Returns
+    -------
+    dict
+        What it says; empty if it says nothing.
+
+    Raises
+    ------
+    ConfigError
+        If it is no YAML.
+    DataError
+        If it is not UTF-8.
+    """
+    try:
+        return yaml.safe_load(file.read_text("utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError("The file is no YAML.", where=str(file), hint=str(error)) from error
+    except UnicodeDecodeError as error:
+        raise DataError("The file is not UTF-8.", where=str(file), hint="Save it as UTF-8.") from error
+
+
+def read_definition(kind: type[Definition], file: Path) -> Definition:
+    """Read a definition and check it.
+
+    Parameters
+    ----------
+    kind
+        What it should be.
+    file
+        YAML file.
+
+    Returns
+    -------
+    Definition
+        The definition.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is missing, wrong or unknown; names the key.
+    """
+    try:
+        return kind.model_validate(read_yaml(file))
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ConfigError(
+            f"{first['msg']}: {'.'.join(str(part) for part in first['loc'])}.",
+            where=str(file),
+            hint=f"Known keys: {', '.join(kind.model_fields)}.",
+        ) from error
