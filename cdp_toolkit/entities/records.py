@@ -46,15 +46,14 @@ def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[s
         listed = frame.with_columns(clean(nw.col(known[output.each]), "strings").alias(known[output.each]))
         frame = engine.parse(listed, {known[output.each]: "strings"}).explode(known[output.each])
     frame = frame.filter(holds(output.when, known)) if output.when else frame
-    typed = engine.parse(
-        frame.select(
-            *ORIGIN,
-            *_deleted(output, known),
-            *_keys(landed, output, known),
-            *_texts(landed, entity, values, known),
-        ),
-        {name: entity.fields[name].type for name in values},
+    # In steps, since an engine that writes SQL would otherwise repeat each step within the next.
+    raw = frame.select(*ORIGIN, *_deleted(output, known), *_raw(output, values, known))
+    mapped = raw.with_columns(
+        mapped_value(value, nw.col(f"raw:{name}")).alias(f"mapped:{name}")
+        for name, value in _told(output, values).items()
     )
+    keyed = mapped.with_columns(*_keys(landed, output), *_texts(landed, entity, values))
+    typed = engine.parse(keyed, {name: entity.fields[name].type for name in values})
     problems = [*_key_problems(landed, output), *_value_problems(landed, entity, values)]
     return typed.select(
         *ORIGIN,
@@ -141,36 +140,35 @@ def _deleted(output: Output, known: Mapping[str, str]) -> Iterator[nw.Expr]:
     yield (doubtful[0] if doubtful else nw.lit(None, dtype=nw.String)).alias("deleted:")
 
 
-def _keys(landed: Landed, output: Output, known: Mapping[str, str]) -> Iterator[nw.Expr]:
-    raw = raw_value(output.key, known)
-    yield raw.alias("key:")
-    key = mapped_value(output.key, raw)
+def _told(output: Output, values: dict[str, Value]) -> dict[str, Value]:
+    """Return the key, the winner of a merge and the values, by the names of their columns while they are read."""
+    return {"_key": output.key, **({"_into": output.into} if output.into else {}), **values}
+
+
+def _raw(output: Output, values: dict[str, Value], known: Mapping[str, str]) -> Iterator[nw.Expr]:
+    for name, value in _told(output, values).items():
+        yield raw_value(value, known).alias(f"raw:{name}")
+
+
+def _keys(landed: Landed, output: Output) -> Iterator[nw.Expr]:
+    key, source = nw.col("mapped:_key"), landed.source
+    yield _key(landed, output.key, key).alias("source_key")
     if output.key.system == "whole":
-        whole = clean(key, "key")
-        after = whole.str.replace_all(r"^.*@", "")
-        yield whole.alias("source_key")
-        yield whole.str.replace_all(r"@[^@]*$", "").alias("source_id")
+        after = key.str.replace_all(r"^.*@", "")
+        yield key.str.replace_all(r"@[^@]*$", "").alias("source_id")
         yield after.str.replace_all(r"\.[^.]*$", "").alias("source_instance")
         yield after.str.replace_all(r"^.*\.", "").alias("source_type")
     else:
-        yield nw.concat_str([key, nw.lit(landed.source.suffix(output.key))]).alias("source_key")
         yield key.alias("source_id")
-        yield nw.lit(landed.source.instance).alias("source_instance")
-        yield nw.lit(landed.source.system).alias("source_type")
-    yield _into(landed, output.into, known).alias("_into")
+        yield nw.lit(source.instance).alias("source_instance")
+        yield nw.lit(source.system).alias("source_type")
+    into = _key(landed, output.into, nw.col("mapped:_into")) if output.into else nw.lit(None, dtype=nw.String)
+    yield into.alias("_into")
 
 
-def _into(landed: Landed, into: Value | None, known: Mapping[str, str]) -> nw.Expr:
-    if into is None:
-        return nw.lit(None, dtype=nw.String)
-    return _key(landed, into, mapped_value(into, raw_value(into, known)))
-
-
-def _texts(landed: Landed, entity: Entity, values: dict[str, Value], known: Mapping[str, str]) -> Iterator[nw.Expr]:
+def _texts(landed: Landed, entity: Entity, values: dict[str, Value]) -> Iterator[nw.Expr]:
     for name, value in values.items():
-        raw = raw_value(value, known)
-        yield _canonical(landed, entity.fields[name], value, mapped_value(value, raw)).alias(name)
-        yield raw.alias(f"raw:{name}")
+        yield _canonical(landed, entity.fields[name], value, nw.col(f"mapped:{name}")).alias(name)
 
 
 def _canonical(landed: Landed, field: Field, value: Value, mapped: nw.Expr) -> nw.Expr:
@@ -197,9 +195,9 @@ def _key_list(landed: Landed, field: Field, value: Value, listed: nw.Expr) -> nw
 
 def _key_problems(landed: Landed, output: Output) -> Iterator[nw.Expr]:
     label = landed.label(output.key)
-    has_none = nw.col("key:").is_null() & nw.col("source_key").is_null()
-    yield _problem(has_none, label, nw.lit(""), "no key")
-    yield _problem(~has_none & nw.col("source_key").is_null(), label, nw.col("key:"), REASONS["key"])
+    raw = nw.col("raw:_key")
+    yield _problem(raw.is_null(), label, nw.lit(""), "no key")
+    yield _problem(~raw.is_null() & nw.col("source_key").is_null(), label, raw, REASONS["key"])
     if isinstance(output.deleted, dict):
         told = nw.col("deleted:")
         doubtful = ~told.is_null() & clean(told, "boolean").is_null()
@@ -212,7 +210,7 @@ def _value_problems(landed: Landed, entity: Entity, values: dict[str, Value]) ->
         if value is None:
             continue
         if field.type in REASONS:
-            is_bad = ~mapped_value(value, raw).is_null() & nw.col(field.name).is_null()
+            is_bad = ~nw.col(f"mapped:{field.name}").is_null() & nw.col(field.name).is_null()
             yield _problem(is_bad, landed.label(value), raw, REASONS[field.type])
         if value.kind in REASONS:
             is_bad = ~raw.is_null() & clean(raw, value.kind).is_null()
@@ -224,9 +222,8 @@ def _value_problems(landed: Landed, entity: Entity, values: dict[str, Value]) ->
 
 
 def _problem(is_bad: nw.Expr, column: str, value: nw.Expr, reason: str) -> nw.Expr:
-    told = nw.concat_str(
-        [nw.lit(column + _BETWEEN_PARTS), nw.coalesce(value, nw.lit("")), nw.lit(_BETWEEN_PARTS + reason)]
-    )
+    parts = [nw.lit(column + _BETWEEN_PARTS), value, nw.lit(_BETWEEN_PARTS + reason)]
+    told = nw.concat_str(parts, ignore_nulls=True)
     return nw.when(is_bad).then(told)
 
 
