@@ -1,6 +1,7 @@
 """Where mappings are read from: the vendors' own, by name, and a user's, by file."""
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -62,8 +63,13 @@ def system_name(system: str) -> str:
     str
         The name in the mapping that the toolkit ships; the text itself for a system that it does not know.
     """
-    shipped = _shipped().get(system.casefold())
-    return str(yaml.safe_load(shipped.read_text("utf-8"))["system"]) if shipped is not None else system
+    return _system_name(system.casefold()) or system
+
+
+@cache
+def _system_name(folder: str) -> str | None:
+    shipped = _shipped().get(folder)
+    return str(yaml.safe_load(shipped.read_text("utf-8"))["system"]) if shipped is not None else None
 
 
 def _read(mapping: str | Path) -> dict[str, Any]:
