@@ -145,7 +145,8 @@ def _undecodable(decoder: codecs.IncrementalDecoder, chunk: bytes) -> bytes:
 def _guess(sample: bytes, path: Path) -> str:
     from charset_normalizer import from_bytes
 
-    matches = list(from_bytes(sample))
+    # Unicode was looked for already, by its mark and its zeros: a guess at it is a guess at noise.
+    matches = [match for match in from_bytes(sample) if not match.encoding.startswith("utf")]
     if not matches:
         raise SourceError(
             "The encoding cannot be told.", where=str(path), hint="Add it to the source, such as `encoding: cp1252`."
