@@ -214,11 +214,12 @@ def _iso(trimmed: nw.Expr, form: str | None) -> nw.Expr:
     if order is None:
         return trimmed
     parts, separator = order
-    day = trimmed.str.replace_all(r"[T ].*$", "").str.split(separator)
-    ordered = [day.list.get(parts.index(part)).str.zfill(len(part)) for part in ("YYYY", "MM", "DD")]
     pattern = rf"\{separator}".join(r"\d{4}" if part == "YYYY" else r"\d{1,2}" for part in parts)
-    written = _joined(ordered[0], "-", ordered[1], "-", ordered[2], trimmed.str.replace_all(r"^[^T ]*", ""))
-    return nw.when(trimmed.str.contains(rf"^{pattern}([T ]|$)")).then(written)
+    fitting = _only(trimmed, rf"^{pattern}([T ]|$)")
+    day = fitting.str.replace_all(r"[T ].*$", "").str.split(separator)
+    year, month, date = (day.list.get(parts.index(part)).str.zfill(len(part)) for part in ("YYYY", "MM", "DD"))
+    written = _joined(year, "-", month, "-", date, fitting.str.replace_all(r"^[^T ]*", ""))
+    return nw.when(~fitting.is_null()).then(written)
 
 
 def _time(iso: nw.Expr) -> nw.Expr:

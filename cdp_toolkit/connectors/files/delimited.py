@@ -67,8 +67,9 @@ class _Rows:
 
     @property
     def schema(self) -> pa.Schema:
-        texts = dict.fromkeys([*self.header, "_file", "_line", "_problem", "_raw"], pa.string())
-        return pa.schema(texts | {"_line": pa.int64()})
+        own = [(name, pa.string()) for name in self.header]
+        where = [("_file", pa.string()), ("_line", pa.int64()), ("_problem", pa.string()), ("_raw", pa.string())]
+        return pa.schema([*own, *where])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         last = None
