@@ -256,6 +256,15 @@ def test_own_files_speak_the_same_language(build, rows):
     assert rows(built.rejected, "line", "reason") == [(4, "no key")]
 
 
+def test_a_row_that_could_not_be_read_is_kept_with_what_it_was(build, rows):
+    leads = [{"id": "1"}, {"_problem": "1 fields where the header has 2", "_raw": "2"}]
+
+    built = build("marketo", {"leads": leads})
+
+    assert rows(built.entities["person"], "source_id") == ["1"]
+    assert rows(built.rejected, "line", "value", "reason") == [(3, "2", "1 fields where the header has 2")]
+
+
 def test_an_object_without_a_place_in_the_model_is_kept_with_the_reason(build, rows):
     mapping = {"system": "X", "objects": {"templates": {"refuse": "no entity for it"}}}
 
