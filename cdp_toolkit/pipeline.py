@@ -183,7 +183,8 @@ def _make_profiles(run: OpenRun, lake: Lake) -> None:
         entity, ids = lake.model.entity(name), run.scan(f"identity/{name}_ids")
         profiles = merge_records(run.scan(f"entities/{name}"), ids, entity, lake.engine)
         if name == "person":
-            profiles = add_identities(profiles, _live_identities(run), ids, lake.engine)
+            identities = run.scan("entities/identities").filter(nw.col("entity") == "person")
+            profiles = add_identities(profiles, identities, ids, lake.engine)
         run.replace(f"profiles/{name}", add_references(profiles, entity, keys))
     for name in _TIES:
         run.replace(f"profiles/{name}", rekey_rows(run.scan(f"entities/{name}"), lake.model.entity(name), keys))
@@ -194,10 +195,6 @@ def _make_profiles(run: OpenRun, lake: Lake) -> None:
         run.scan(f"{room}") for room in ("profiles/account", "entities/account", "identity/account_ids")
     )
     run.replace("profiles/account_account", related_accounts(accounts, records, ids, keys))
-
-
-def _live_identities(run: OpenRun) -> Frame:
-    return run.scan("entities/identities").filter(nw.col("entity") == "person")
 
 
 def _count_profiles(run: OpenRun) -> None:

@@ -11,11 +11,6 @@ from cdp_toolkit.engines import Engine, Frame, open_engine
 
 @pytest.fixture(params=["polars", "duckdb"])
 def engine(request) -> Engine:
-    for mark in request.node.iter_markers():
-        if mark.name in {"never", "notyet", "notimpl"} and request.param in mark.args:
-            request.applymarker(
-                pytest.mark.xfail(strict=True, raises=mark.kwargs["raises"], reason=mark.kwargs["reason"])
-            )
     return open_engine(request.param)
 
 
