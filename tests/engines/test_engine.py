@@ -1,11 +1,6 @@
 import datetime as dt
 
-import numpy as np
 import pyarrow as pa
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from cdp_toolkit.engines.components import components
 
 UTC = dt.UTC
 
@@ -80,29 +75,3 @@ def test_an_empty_graph_has_no_components(engine, frame, rows):
     links = frame({"a": [], "b": []}, {"a": pa.int64(), "b": pa.int64()})
 
     assert rows(engine.connected_components(links), "node") == []
-
-
-@settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), max_size=40))
-def test_components_equal_a_walk_over_the_graph(links):
-    a, b = (np.array(ends, np.int64) for ends in (zip(*links, strict=True) if links else ([], [])))
-
-    nodes, roots = components(a, b)
-
-    assert dict(zip(nodes.tolist(), roots.tolist(), strict=True)) == _walked(links)
-
-
-def _walked(links):
-    neighbours = {}
-    for a, b in links:
-        neighbours.setdefault(a, set()).add(b)
-        neighbours.setdefault(b, set()).add(a)
-    roots = {}
-    for start in sorted(neighbours):
-        waiting = [] if start in roots else [start]
-        while waiting:
-            node = waiting.pop()
-            if node not in roots:
-                roots[node] = start
-                waiting.extend(neighbours[node])
-    return roots
