@@ -91,12 +91,14 @@ def _order(number: int) -> _Order:
     def rank(node: nw.Expr) -> nw.Expr:
         high, low = _halves(node)
         high = (high + (low * mix + shift) % _HIGH) % _HIGH
-        return high * _LOW + (low + (high * remix + reshift) % _LOW) % _LOW
+        ranked: nw.Expr = high * _LOW + (low + (high * remix + reshift) % _LOW) % _LOW
+        return ranked
 
     def node(rank: nw.Expr) -> nw.Expr:
         high, low = _halves(rank)
         low = (low + _LOW - (high * remix + reshift) % _LOW) % _LOW
-        return (high + _HIGH - (low * mix + shift) % _HIGH) % _HIGH * _LOW + low
+        found: nw.Expr = (high + _HIGH - (low * mix + shift) % _HIGH) % _HIGH * _LOW + low
+        return found
 
     return _Order(rank, node)
 
