@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import partial
 
 import narwhals as nw
+import pyarrow as pa
 
 from cdp_toolkit.destinations.deliver import deliver
 from cdp_toolkit.destinations.destination import Connection
@@ -33,7 +34,7 @@ from cdp_toolkit.profiles.relations import (
     related_accounts,
 )
 from cdp_toolkit.segments.definition import Segment
-from cdp_toolkit.segments.evaluate import Evaluation
+from cdp_toolkit.segments.evaluate import Evaluation, members_of
 from cdp_toolkit.segments.evaluate import evaluate as evaluate_segments
 from cdp_toolkit.segments.membership import update
 from cdp_toolkit.sources.land import land
@@ -243,10 +244,12 @@ def evaluate(
         found, members = _evaluated(evaluated, names, lake)
         run.problems += [f"{name}: {error.message}" for name, error in found.failed.items()]
         changed = {"entered": 0, "exited": 0}
-        if members is not None:
+        if members:
             # A segment that is no more, or no longer active, has no members: they leave it now.
             gone = {*_sizes(run, lake)} - {segment.name for segment in segments if segment.status == "active"}
-            changed = _keep_membership(run, lake, members, [*found.evaluated, *sorted(gone)], as_of)
+            changed = _keep_membership(
+                run, lake, lake.engine.load(pa.concat_tables(members)), [*found.evaluated, *sorted(gone)], as_of
+            )
         sizes = _sizes(run, lake)
         run.counts |= {"segments": len(found.evaluated), "members": sum(sizes.values()), **changed}
         run.details["audiences"] = {name: sizes.get(name, 0) for name in sorted({*sizes, *found.evaluated})}
@@ -262,25 +265,26 @@ def _scan_profiles(run: OpenRun, name: str) -> Frame:
 
 def _evaluated(
     evaluate_these: Callable[[Sequence[str]], Evaluation], names: Sequence[str], lake: Lake
-) -> tuple[Evaluation, Frame | None]:
-    """Return who is in, computed: all segments in one go, or one by one where the engine fails on one of them."""
+) -> tuple[Evaluation, list[pa.Table]]:
+    """Return who is in, computed bucket by bucket; where the engine fails, in halves, until it is known on which one."""
     try:
         found = evaluate_these(names)
         # The members are needed for the membership and for the history: computed once, kept as ids in memory.
-        return found, None if found.members is None else lake.engine.load(lake.engine.collect(found.members))
+        return found, [members_of(part, lake.engine) for part in found.parts()]
     except lake.engine.errors as error:
         if len(names) == 1:
-            return Evaluation(None, failed={names[0]: DataError(_first_line(error))}), None
-    parts = [_evaluated(evaluate_these, [name], lake) for name in names]
-    each = [evaluation for evaluation, _ in parts]
-    members = [part for _, part in parts if part is not None]
-    together = Evaluation(
-        None,
-        tuple(name for one in each for name in one.evaluated),
-        {name: problem for one in each for name, problem in one.failed.items()},
-        {name: method for one in each for name, method in one.methods.items()},
+            return replace(evaluate_these([]), failed={names[0]: DataError(_first_line(error))}), []
+    middle = len(names) // 2
+    (one, members), (other, others) = (
+        _evaluated(evaluate_these, half, lake) for half in (names[:middle], names[middle:])
     )
-    return together, nw.concat(members) if members else None
+    together = replace(
+        one,
+        evaluated=(*one.evaluated, *other.evaluated),
+        failed={**one.failed, **other.failed},
+        methods={**one.methods, **other.methods},
+    )
+    return together, members + others
 
 
 def _first_line(error: Exception) -> str:

@@ -19,6 +19,7 @@ import narwhals as nw
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model import Model, Relation
+from cdp_toolkit.segments.buckets import Bucket
 from cdp_toolkit.segments.chains import chained
 from cdp_toolkit.segments.expressions import Expr, expression
 from cdp_toolkit.segments.pql.bound import Aggregate, Bound, Column, Leaf, Step, leaves, outer, shifted
@@ -26,6 +27,7 @@ from cdp_toolkit.segments.pql.times import Clock
 
 Scan = Callable[[str], Frame]
 OWNER = "_owner"
+ALL = Bucket()
 _TARGET = "_target"
 
 Names = dict[Leaf, str]
@@ -49,7 +51,7 @@ class Plan:
     model: Model
     clock: Clock
 
-    def flags(self, entity: str, conditions: Mapping[str, Bound], *, profile_id: int | None = None) -> Frame:
+    def flags(self, entity: str, conditions: Mapping[str, Bound], *, bucket: Bucket = ALL) -> Frame:
         """Return the truth of conditions for each row.
 
         Parameters
@@ -58,17 +60,15 @@ class Plan:
             Whose rows.
         conditions
             Conditions, or any values, by the name of their column; equal ones are computed once.
-        profile_id
-            The one row to look at; all by default.
+        bucket
+            Which profiles; all by default.
 
         Returns
         -------
         Frame
             One row per profile: ``profile_id`` and a column a condition; null where it is unknown.
         """
-        frame = self.scan(entity)
-        frame = frame if profile_id is None else frame.filter(nw.col("profile_id") == profile_id)
-        rows, names = self.rows(entity, _leaves(conditions.values()), frame=frame)
+        rows, names = self.rows(entity, _leaves(conditions.values()), bucket=bucket)
         distinct = {each: f"_condition_{index}" for index, each in enumerate(dict.fromkeys(conditions.values()))}
         computed = {column: expression(each, names, self.clock) for each, column in distinct.items()}
         rows = rows.select("profile_id", **computed)
@@ -80,7 +80,8 @@ class Plan:
         needed: Sequence[Leaf],
         *,
         keys: Sequence[str] = ("profile_id",),
-        frame: Frame | None = None,
+        bucket: Bucket = ALL,
+        owner: str = "profile_id",
     ) -> tuple[Frame, Names]:
         """Return the rows of an entity with what conditions need of them.
 
@@ -92,8 +93,10 @@ class Plan:
             Leaves of the conditions, all of the row in hand.
         keys
             Columns to keep besides.
-        frame
-            The rows; all of the entity by default.
+        bucket
+            Which owners; all by default.
+        owner
+            Column of the rows that names their owner.
 
         Returns
         -------
@@ -110,12 +113,14 @@ class Plan:
         row_id = row_id_of(entity)
         kept = dict.fromkeys([*keys, *([row_id] if arrays else []), *(hop.near for hop in hops)])
         own = {names[leaf]: nw.col(leaf.name) for leaf in names if isinstance(leaf, Column) and not leaf.hops}
-        frame = (self.scan(entity) if frame is None else frame).select(*kept, **own)
+        frame = bucket.of(self.scan(entity), owner).select(*kept, **own)
         for hop in hops:
             frame = self._join_one(frame, hop, [leaf for leaf in behind if leaf.hops[0] == hop.name], names)
         known = {leaf: names[found] for leaf, found in start.items()}
         for group in _groups(arrays):
-            frame = self._join_many(frame, entity, group, known | names)
+            # The rows of an array name their owner by its own id, which is the bucket's where rows are profiles.
+            of = bucket if row_id_of(entity) == owner else ALL
+            frame = self._join_many(frame, entity, group, known | names, of)
         return frame.select(*keys, *names.values()), known
 
     def _join_one(self, frame: Frame, relation: Relation, found: Sequence[Leaf], names: Names) -> Frame:
@@ -125,8 +130,8 @@ class Plan:
         target = target.select(nw.col("profile_id").alias(_TARGET), **columns)
         return frame.join(target, left_on=relation.near, right_on=_TARGET, how="left")
 
-    def _join_many(self, frame: Frame, entity: str, group: Sequence[Aggregate], names: Names) -> Frame:
-        rows, inside = self.rows_of(entity, group, frame, names)
+    def _join_many(self, frame: Frame, entity: str, group: Sequence[Aggregate], names: Names, bucket: Bucket) -> Frame:
+        rows, inside = self.rows_of(entity, group, frame, names, bucket=bucket)
         if group[0].function == "chain":
             reduced = chained(rows, group[0], names[group[0]], inside, self.clock, owner=OWNER)
         else:
@@ -134,7 +139,14 @@ class Plan:
         return frame.join(reduced, left_on=row_id_of(entity), right_on=OWNER, how="left")
 
     def rows_of(
-        self, entity: str, group: Sequence[Aggregate], frame: Frame, names: Names, *, keys: Sequence[str] = ()
+        self,
+        entity: str,
+        group: Sequence[Aggregate],
+        frame: Frame,
+        names: Names,
+        *,
+        keys: Sequence[str] = (),
+        bucket: Bucket = ALL,
     ) -> tuple[Frame, Names]:
         """Return the rows that aggregates look at, with all that is asked of them.
 
@@ -150,6 +162,8 @@ class Plan:
             Columns of ``frame`` by leaf.
         keys
             Columns of the rows to keep besides.
+        bucket
+            Which owners; all by default.
 
         Returns
         -------
@@ -158,7 +172,7 @@ class Plan:
         dict
             Name of the column of each leaf, as seen from a row.
         """
-        rows, inside = self.array(entity, group[0].steps, _leaves_of_rows(group), keys=keys)
+        rows, inside = self.array(entity, group[0].steps, _leaves_of_rows(group), keys=keys, bucket=bucket)
         around = dict.fromkeys(leaf for each in group for leaf in outer(each))
         if not around:
             return rows, inside
@@ -171,7 +185,13 @@ class Plan:
         return rows.join(owners, on=OWNER, how="inner"), inside | outside
 
     def array(
-        self, entity: str, steps: Sequence[Step], needed: Sequence[Leaf], *, keys: Sequence[str] = ()
+        self,
+        entity: str,
+        steps: Sequence[Step],
+        needed: Sequence[Leaf],
+        *,
+        keys: Sequence[str] = (),
+        bucket: Bucket = ALL,
     ) -> tuple[Frame, Names]:
         """Return the rows that relations lead to.
 
@@ -185,6 +205,8 @@ class Plan:
             What is needed of each row.
         keys
             Columns of the rows to keep besides.
+        bucket
+            Which owners; all by default.
 
         Returns
         -------
@@ -196,10 +218,10 @@ class Plan:
         first, *rest = steps
         relation = self.model.entity(entity).relations[first.relation]
         if not rest:
-            return self._behind(entity, relation, needed, keys)
+            return self._behind(entity, relation, needed, keys, bucket)
         row_id = row_id_of(relation.to)
         owned = [] if first.condition is None else list(leaves(first.condition))
-        near, names = self._behind(entity, relation, owned, [row_id])
+        near, names = self._behind(entity, relation, owned, [row_id], bucket)
         if first.condition is not None:
             near = near.filter(expression(first.condition, names, self.clock))
         far, names = self.array(relation.to, rest, needed, keys=keys)
@@ -208,14 +230,15 @@ class Plan:
         return joined.select(nw.col("_near").alias(OWNER), *keys, *dict.fromkeys(names.values())), names
 
     def _behind(
-        self, entity: str, relation: Relation, needed: Sequence[Leaf], keys: Sequence[str]
+        self, entity: str, relation: Relation, needed: Sequence[Leaf], keys: Sequence[str], bucket: Bucket
     ) -> tuple[Frame, Names]:
         if relation.many and relation.through is None:
-            rows, names = self.rows(relation.to, needed, keys=list(dict.fromkeys([relation.far, *keys])))
+            kept = list(dict.fromkeys([relation.far, *keys]))
+            rows, names = self.rows(relation.to, needed, keys=kept, bucket=bucket, owner=relation.far)
             owner = nw.col(relation.far)
         else:
             rows, names = self.rows(relation.to, needed, keys=list(dict.fromkeys(["profile_id", *keys])))
-            pairs = self._pairs(entity, relation)
+            pairs = bucket.of(self._pairs(entity, relation), "_near")
             rows = rows.with_columns(nw.col("profile_id").alias("_id")).join(
                 pairs, left_on="_id", right_on=_TARGET, how="inner"
             )

@@ -12,7 +12,8 @@ from cdp_toolkit.engines import Frame
 from cdp_toolkit.errors import DataError
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.bindings import Bindings, facts
-from cdp_toolkit.segments.compile import OWNER, Plan, Scan, row_id_of
+from cdp_toolkit.segments.buckets import Bucket
+from cdp_toolkit.segments.compile import Plan, Scan, row_id_of
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import Tables
 from cdp_toolkit.segments.expressions import expression
@@ -114,10 +115,11 @@ class _Witness:
         self._plan = plan
         self._entity = entity
         self._profile_id = profile_id
+        self._one = Bucket(profile_id, profile_id + 1)
 
     def explained(self, condition: Bound) -> Explanation:
         asked = {f"part_{index}": part for index, part in enumerate(dict.fromkeys(_parts(condition)))}
-        found = _collected(self._plan.flags(self._entity, asked, profile_id=self._profile_id))
+        found = _collected(self._plan.flags(self._entity, asked, bucket=self._one))
         if not found:
             raise DataError(f"There is no {self._entity} {self._profile_id}.")
         return self._tree(condition, {part: found[0][name] for name, part in asked.items()})
@@ -161,12 +163,10 @@ class _Witness:
         """Return the rows of the array that belong to the profile."""
         steps = (*(Step(hop) for hop in aggregate.hops), *aggregate.steps)
         whole = replace(aggregate, hops=(), steps=steps)
-        owner = self._plan.scan(self._entity).filter(nw.col("profile_id") == self._profile_id)
-        owners, known = self._plan.rows(self._entity, list(outer(whole)), frame=owner)
+        owners, known = self._plan.rows(self._entity, list(outer(whole)), bucket=self._one)
         key = row_id_of(self._end(steps))
-        rows, names = self._plan.rows_of(self._entity, [whole], owners, known, keys=[key])
-        mine = rows.filter(nw.col(OWNER) == self._profile_id)
-        return mine.with_columns(nw.col(key).alias("_row")), names
+        rows, names = self._plan.rows_of(self._entity, [whole], owners, known, keys=[key], bucket=self._one)
+        return rows.with_columns(nw.col(key).alias("_row")), names
 
     def _end(self, steps: Sequence[Step]) -> str:
         entity = self._entity

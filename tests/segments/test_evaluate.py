@@ -190,3 +190,35 @@ def test_the_method_tells_events_from_other_entities(world, tiny, model):
 
     assert methods["events"][0] == "streaming"
     assert methods["accounts"] == ("batch", "reads account, person_account")
+
+
+def test_buckets_of_profiles_have_together_the_members_of_the_whole(world, tiny, model, rows):
+    segments = [
+        Segment(name="scored", pql="person_score > 10"),
+        Segment(name="visitors", pql="xEvent.count(true) >= 1"),
+        Segment(name="at_accounts", pql="accounts.exists(annual_revenue > 0)"),
+        Segment(name="staffed", pql="people.exists(xEvent.exists(true))", entity="account"),
+    ]
+
+    whole = evaluate(segments, world(tiny), model, as_of=AS_OF)
+    divided = evaluate(segments, world(tiny), model, as_of=AS_OF, bucket_size=2)
+
+    assert len(list(divided.parts())) > len(list(whole.parts())) == 2
+    assert rows(divided.members, "segment", "profile_id") == rows(whole.members, "segment", "profile_id")
+
+
+def test_chosen_profiles_are_judged_as_in_the_whole(world, tiny, model, frame, rows):
+    segments = [
+        Segment(name="visitors", pql="xEvent.count(true) >= 1"),
+        Segment(name="at_accounts", pql="accounts.exists(annual_revenue > 0)"),
+        Segment(name="rich", pql="annual_revenue > 0", entity="account"),
+    ]
+    chosen = [1, 3, 4]
+
+    whole = evaluate(segments, world(tiny), model, as_of=AS_OF)
+    some = evaluate(segments, world(tiny), model, as_of=AS_OF, profiles={"person": frame({"profile_id": chosen})})
+
+    expected = rows(whole.members, "segment", "profile_id")
+    assert rows(some.members, "segment", "profile_id") == [
+        (name, profile_id) for name, profile_id in expected if name == "rich" or profile_id in chosen
+    ]
