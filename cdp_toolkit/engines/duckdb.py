@@ -41,11 +41,16 @@ class DuckdbEngine:
 
     def load(self, table: pa.Table) -> Frame:
         """Return a small Arrow table as a frame; see ``Engine.load``."""
-        return nw.from_native(self._kept(table))
+        # A relation over a local Arrow table dies with the variable; a temporary table of the connection does not.
+        return nw.from_native(self._kept(self._connection.from_arrow(table)))
 
     def collect(self, frame: Frame) -> pa.Table:
         """Run a frame and return its rows; see ``Engine.collect``."""
         return _relation(frame).to_arrow_table()
+
+    def materialise(self, frame: Frame) -> Frame:
+        """Run a frame where its rows lie; see ``Engine.materialise``."""
+        return nw.from_native(self._kept(_relation(frame)))
 
     def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
         """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
@@ -95,11 +100,10 @@ class DuckdbEngine:
         added = ", ".join(f"{_json_value(text, path)} AS {_quoted(new)}" for new, (text, path) in columns.items())
         return nw.from_native(_relation(frame).project(f"*, {added}"))
 
-    def _kept(self, table: pa.Table) -> duckdb.DuckDBPyRelation:
-        # A relation over a local Arrow table dies with the variable; a temporary table of the connection does not.
+    def _kept(self, rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
         self._tables += 1
-        name = f"loaded_{self._tables}"
-        self._connection.from_arrow(table).create(name)
+        name = f"kept_{self._tables}"
+        rows.create(name)
         return self._connection.table(name)
 
 

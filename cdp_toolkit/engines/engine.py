@@ -71,6 +71,21 @@ class Engine(Protocol):
         """
         ...
 
+    def materialise(self, frame: Frame) -> Frame:
+        """Run a frame where its rows lie, so that what follows does not run it again.
+
+        Parameters
+        ----------
+        frame
+            A frame of this engine.
+
+        Returns
+        -------
+        Frame
+            The same rows, computed.
+        """
+        ...
+
     def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
         """Run a frame and write it as one version of a Delta table.
 

@@ -41,6 +41,10 @@ class PolarsEngine:
         """Run a frame and return its rows; see ``Engine.collect``."""
         return _lazy(frame).collect().to_arrow(compat_level=pl.CompatLevel.oldest())
 
+    def materialise(self, frame: Frame) -> Frame:
+        """Run a frame where its rows lie; see ``Engine.materialise``."""
+        return nw.from_native(_lazy(frame).collect().lazy())
+
     def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
         """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
         _lazy(frame).sink_delta(

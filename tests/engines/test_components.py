@@ -37,10 +37,6 @@ def table(links):
     return pa.table(dict(zip("ab", arrays(links), strict=True)))
 
 
-def materialised(engine):
-    return lambda frame: engine.load(engine.collect(frame))
-
-
 def as_dict(engine, found):
     rows = engine.collect(found)
     assert len(rows) == len({*rows["node"].to_pylist()})
@@ -66,7 +62,7 @@ def test_every_engine_finds_the_components_of_union_find(engine, links):
 @few
 @given(links=GRAPHS)
 def test_joins_and_aggregations_alone_find_the_same(engine, links):
-    found = portable_components(engine.load(table(links)), materialised(engine))
+    found = portable_components(engine.load(table(links)), engine.materialise)
 
     assert as_dict(engine, found) == union_find(links)
 
@@ -86,7 +82,7 @@ def test_long_and_wide_components_take_few_rounds(engine, shape):
 
     def counted(frame):
         runs.append(frame)
-        return materialised(engine)(frame)
+        return engine.materialise(frame)
 
     found = portable_components(engine.load(table(SHAPES[shape])), counted)
 

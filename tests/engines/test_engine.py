@@ -1,5 +1,6 @@
 import datetime as dt
 
+import narwhals as nw
 import pyarrow as pa
 
 UTC = dt.UTC
@@ -31,6 +32,12 @@ def test_the_latest_value_of_each_column_that_is_not_null_wins(engine, frame, ro
     latest = engine.latest(records, by="id", order=["at"], columns=["name", "city"])
 
     assert rows(latest, "id", "name", "city") == [(1, "old", "x"), (2, None, None)]
+
+
+def test_materialised_rows_are_the_rows(engine, frame, rows):
+    doubled = frame({"id": [1, 2]}).with_columns(double=nw.col("id") * 2)
+
+    assert rows(engine.materialise(doubled), "id", "double") == [(1, 2), (2, 4)]
 
 
 def test_distinct_values_are_listed_once_in_order_and_without_null(engine, frame, rows):
