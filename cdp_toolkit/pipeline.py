@@ -23,7 +23,9 @@ from cdp_toolkit.identity.evidence import derive_identities
 from cdp_toolkit.identity.graph import settle_links
 from cdp_toolkit.identity.ids import map_identities, number_profiles
 from cdp_toolkit.identity.links import Links, link_records
+from cdp_toolkit.identity.values import add_spellings, settle_values
 from cdp_toolkit.lake import Lake, OpenRun, Run
+from cdp_toolkit.model import Model
 from cdp_toolkit.profiles.merge import add_identities, merge_records
 from cdp_toolkit.profiles.relations import (
     Keys,
@@ -142,8 +144,14 @@ def stitch(lake: Lake, rules: IdentityRules, *, as_of: datetime) -> Run:
 
 def _stitch_identities(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: datetime) -> None:
     stated = run.scan("entities/identities")
-    derived = derive_identities(run.scan("entities/person"), run.scan("entities/account"), lake.engine)
-    identities = nw.concat([stated, derived.select(stated.collect_schema().names())])
+    people, accounts = run.scan("entities/person"), run.scan("entities/account")
+    derived = derive_identities(people, accounts, rules, lake.engine)
+    countries = nw.concat([
+        people.select("source_key", "country"), accounts.select("source_key", country="billing_country")
+    ])  # fmt: skip
+    carried = nw.concat([stated, derived.select(stated.collect_schema().names())])
+    values = settle_values(carried, countries, rules, lake.engine)
+    identities = values.kept
     found = link_records(identities, rules)
     settled = [
         settle_links(
@@ -156,13 +164,20 @@ def _stitch_identities(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: da
         for entity in PROFILES
     ]
     links = run.replace("identity/links", nw.concat([each.kept for each in settled]))
-    refused = run.replace("identity/refused_links", nw.concat([each.refused for each in settled]))
+    refused = run.replace("identity/refused_links", nw.concat([values.refused, *(each.refused for each in settled)]))
+    said = identities.filter(nw.col("namespace").is_in(_namespaces(lake.model)))
     maps = []
     for entity in PROFILES:
         is_own = nw.col("entity") == entity
         ids = _number(run, lake, entity, links.filter(is_own), as_of)
-        maps.append(map_identities(stated.filter(is_own), ids, refused.filter(is_own)))
-    run.replace("identity/identities", nw.concat(maps))
+        maps.append(map_identities(said.filter(is_own), ids, refused.filter(is_own)))
+    run.replace("identity/identities", add_spellings(nw.concat(maps), values.spellings))
+
+
+def _namespaces(model: Model) -> list[str]:
+    """Return the namespaces that fields carry; others are worked out and no one is looked up by them."""
+    fields = [field for entity in model.entities.values() for field in entity.fields.values()]
+    return sorted({field.namespace for field in fields if field.namespace} | {f"{name}_key" for name in PROFILES})
 
 
 def _number(run: OpenRun, lake: Lake, entity: str, links: Frame, as_of: datetime) -> Frame:

@@ -3,6 +3,7 @@
 import datetime as dt
 from pathlib import Path
 
+import narwhals as nw
 import pyarrow as pa
 import pytest
 
@@ -47,7 +48,7 @@ def _identities(engine, carried):
     spelt = [f"{namespace}:{value}" for _, _, namespace, value in carried]
     text = pa.table(columns | {"spelt": spelt}, schema=pa.schema([(name, pa.string()) for name in (*names, "spelt")]))
     hashed = engine.key64(engine.load(text), {"record_key": "source_key", "value_key": "spelt"})
-    return hashed.drop("spelt")
+    return hashed.drop("spelt").with_columns(seen_at=nw.lit(MAY))
 
 
 def carried(key, *emails, entity="person"):
@@ -92,11 +93,11 @@ def test_events_find_their_person_by_record_by_address_or_by_browser_and_else_st
             "event": [
                 event | {"source_key": "e1", "person_key": "1@m.Marketo"},
                 event | {"source_key": "e2", "email": "a@x.example"},
-                event | {"source_key": "e3", "ecid": "123"},
-                event | {"source_key": "e4", "ecid": "999"},
+                event | {"source_key": "e3", "ecid": "1" * 38},
+                event | {"source_key": "e4", "ecid": "9" * 38},
             ],
         },
-        [*carried("1@m.Marketo", "a@x.example"), ("person", "1@m.Marketo", "ecid", "123")],
+        [*carried("1@m.Marketo", "a@x.example"), ("person", "1@m.Marketo", "ecid", "1" * 38)],
     )
 
     pipeline.stitch(lake, IdentityRules(), as_of=JUNE)

@@ -1,8 +1,9 @@
 """What a user may say about identities, under ``identity`` in ``cdp.yaml``."""
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 _ROLES = (
     "abuse", "accounting", "accounts", "admin", "billing", "careers", "contact", "customerservice", "enquiries",
@@ -15,18 +16,47 @@ _ROLES = (
 )  # fmt: skip
 
 
+# Addresses at these are made up, or are thrown away after an hour.
+_TEST_DOMAINS = (
+    "example.com", "example.net", "example.org", "test.com", "test.test", "domain.com",
+    "10minutemail.com", "dispostable.com", "fakeinbox.com", "getnada.com", "guerrillamail.com", "mailinator.com",
+    "maildrop.cc", "sharklasers.com", "temp-mail.org", "throwawaymail.com", "trashmail.com", "yopmail.com",
+)  # fmt: skip
+
+# What people write into a field that they have nothing for.
+_PLACEHOLDERS = (
+    "-", "--", "---", ".", "..", "?", "??", "0", "00000000", "123", "1234", "12345", "123456", "anonymous", "asdf",
+    "dummy", "keine", "kein", "n.a.", "n.n.", "n/a", "na", "nan", "nil", "no", "nobody", "none", "not available",
+    "not known", "null", "nv", "pending", "tba", "tbd", "test", "test test", "unbekannt", "unknown",
+    "unknown unknown", "x", "xx", "xxx", "xxxx",
+)  # fmt: skip
+
+# What Python reads and an engine that promises to end does not.
+_BEYOND_ENGINES = re.compile(r"\(\?[=!<P(]|\\[1-9]")
+
+
 class Namespace(BaseModel):
     """A kind of identity: how much it is believed, and when it links nobody.
 
     Parameters
     ----------
+    type
+        What its values are. ``email``: mailboxes of functions and test addresses link nobody. ``phone``: numbers are
+        read as E.164. ``ecid``: 38 digits. ``text``: anything.
+    plus_tags, gmail_dots
+        ``drop`` takes ``ana+news@x.com`` for ``ana@x.com``, and ``a.na@googlemail.com`` for ``ana@gmail.com``; for
+        e-mail addresses.
+    region
+        Country of two letters that phone numbers are read in where their record names none.
+    pattern
+        Regular expression that a value must match.
     priority
         The lower, the more it is believed. Where links contradict each other, the stronger namespace wins.
     links
         Whether records with the same value are one; otherwise the namespace is only there to be ``unique``.
     unique
         ``profile``: no weaker namespace joins records with different values. ``instance``: the same among the records
-        of one source instance. ``none``: values are free.
+        of one source instance. ``none``: values are free. ``true`` is ``profile``.
     max_records
         A value on more records than this links nobody; by default the limit of ``IdentityRules``.
     max_records_per_instance
@@ -37,6 +67,11 @@ class Namespace(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    type: Literal["text", "email", "phone", "ecid"] = "text"
+    plus_tags: Literal["keep", "drop"] = "keep"
+    gmail_dots: Literal["keep", "drop"] = "keep"
+    region: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+    pattern: str | None = None
     priority: Annotated[int, Field(ge=1)] = 60
     links: bool = True
     unique: Literal["none", "profile", "instance"] = "none"
@@ -44,14 +79,45 @@ class Namespace(BaseModel):
     max_records_per_instance: Annotated[int, Field(ge=1)] | None = None
     blocked: tuple[str, ...] = ()
 
+    @field_validator("unique", mode="before")
+    @classmethod
+    def _yes_is_profile(cls, given: Any) -> Any:
+        return {True: "profile", False: "none"}[given] if isinstance(given, bool) else given
+
+    @field_validator("pattern")
+    @classmethod
+    def _is_a_pattern(cls, given: str | None) -> str | None:
+        try:
+            re.compile(given or "")
+        except re.error as error:
+            raise ValueError(f"{given!r} is no regular expression ({error})") from error
+        if given and _BEYOND_ENGINES.search(given):
+            raise ValueError(f"{given!r} looks ahead, looks back or repeats a group, which engines do not do")
+        return given
+
+    @model_validator(mode="after")
+    def _rules_fit_the_type(self) -> Self:
+        of_addresses = [name for name in ("plus_tags", "gmail_dots") if getattr(self, name) == "drop"]
+        if of_addresses and self.type != "email":
+            raise ValueError(f"{of_addresses[0]} is a rule of e-mail addresses: it needs type: email")
+        if self.region and self.type != "phone":
+            raise ValueError("region is a rule of phone numbers: it needs type: phone")
+        return self
+
+    @property
+    def rewrites(self) -> bool:
+        """Whether a value may get another form than the record gave it."""
+        return self.type == "phone" or "drop" in (self.plus_tags, self.gmail_dots)
+
 
 # Besides keys, addresses and browsers, these are worked out of fields: ``identity/evidence.py``.
 _DEFAULTS = {
     "person_key": Namespace(priority=10),
-    "email": Namespace(priority=20),
+    "email": Namespace(type="email", priority=20),
     "name": Namespace(priority=30, links=False, unique="profile"),
-    "ecid": Namespace(priority=40),
+    "ecid": Namespace(type="ecid", priority=40),
     "contact_card": Namespace(priority=50),
+    "phone": Namespace(type="phone", priority=55, links=False),
     "account_key": Namespace(priority=10, unique="instance"),
     "domain": Namespace(priority=30, links=False, unique="profile"),
     "name_domain": Namespace(priority=40, max_records_per_instance=1),
@@ -68,6 +134,10 @@ class IdentityRules(BaseModel):
         An identity on more records than this is a shared mailbox, a shared device or a placeholder and links nobody.
     role_mailboxes
         Names before the ``@`` that belong to a function or stand for no address at all; such an address links nobody.
+    test_domains
+        Domains behind the ``@`` that are made up or thrown away; such an address links nobody.
+    placeholders
+        Texts, in lower case, that stand for nothing; they identify nobody in any namespace.
     namespaces
         Rules by namespace; what is not said keeps its default.
 
@@ -81,6 +151,8 @@ class IdentityRules(BaseModel):
 
     max_records: Annotated[int, Field(ge=1)] = 50
     role_mailboxes: tuple[str, ...] = _ROLES
+    test_domains: tuple[str, ...] = _TEST_DOMAINS
+    placeholders: tuple[str, ...] = _PLACEHOLDERS
     namespaces: dict[str, Namespace] = Field(default=_DEFAULTS)
 
     @field_validator("namespaces", mode="before")

@@ -21,8 +21,8 @@ def link_records(identities: Frame, rules: IdentityRules) -> Links:
     Parameters
     ----------
     identities
-        One row per record and identity: ``entity``, ``source_key``, ``record_key``, ``namespace``, ``value``,
-        ``value_key``.
+        One row per record and identity that ``settle_values`` kept: ``entity``, ``source_key``, ``record_key``,
+        ``namespace``, ``value``, ``value_key``.
     rules
         Which identities link nobody.
 
@@ -54,15 +54,8 @@ def link_records(identities: Frame, rules: IdentityRules) -> Links:
 def _reason(rules: IdentityRules) -> nw.Expr:
     # The keys of records are theirs alone: however many point at one record, they mean that record.
     cases = [(nw.col("namespace").str.ends_with("_key"), nw.lit(None, nw.String))]
-    mailbox = nw.col("value").str.replace_all("@.*", "")
-    is_role = (nw.col("namespace") == "email") & mailbox.is_in(rules.role_mailboxes)
-    cases.append((is_role, nw.lit("a mailbox of a function or of nobody")))
     for name, rule in rules.namespaces.items():
         is_own = nw.col("namespace") == name
-        if rule.blocked:
-            forms = (nw.col("value"), nw.concat_str(mailbox, nw.lit("@")), nw.col("value").str.replace_all("^.*@", "@"))
-            is_blocked = nw.any_horizontal(*(form.is_in(rule.blocked) for form in forms), ignore_nulls=True)
-            cases.append((is_own & is_blocked, nw.lit("blocked")))
         if (most := rule.max_records_per_instance) is not None:
             is_ambiguous = is_own & (nw.col("in_instance") > most)
             cases.append((is_ambiguous, nw.lit(f"ambiguous: on more than {most} records of one source")))

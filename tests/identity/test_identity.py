@@ -67,15 +67,6 @@ def test_a_shared_mailbox_links_nobody_and_is_kept_with_its_reason(identities, r
     assert rows(links.refused, "source_key", "reason") == [(f"{i}@x", "on more than 2 records") for i in range(3)]
 
 
-def test_the_mailbox_of_a_function_links_nobody(identities, rows):
-    links = link_records(
-        identities((1, "email", "info@acme.example"), (2, "email", "info@acme.example")), IdentityRules()
-    )
-
-    assert rows(links.kept, "source_key") == []
-    assert rows(links.refused, "value") == ["info@acme.example"] * 2
-
-
 def test_a_record_key_links_however_many_records_point_at_it(identities, rows):
     links = link_records(
         identities(*((record, "person_key", "1@x") for record in range(4))), IdentityRules(max_records=2)
@@ -135,16 +126,6 @@ def test_a_shared_device_means_the_profile_that_it_links(identities, frame, rows
     refused = frame({"source_key": ["2@x"], "namespace": ["ecid"], "value": ["42"]})
 
     assert rows(map_identities(carried, ids, refused), "value", "profile_id") == [("42", 1)]
-
-
-@pytest.mark.parametrize("blocked", ["demo@x.example", "demo@", "@x.example"])
-def test_a_blocked_address_mailbox_or_domain_links_nobody(identities, rows, blocked):
-    rules = IdentityRules(namespaces={"email": {"blocked": [blocked]}})
-
-    links = link_records(identities((1, "email", "demo@x.example"), (2, "email", "demo@x.example")), rules)
-
-    assert rows(links.kept, "source_key") == []
-    assert rows(links.refused, "source_key", "reason") == [("1@x", "blocked"), ("2@x", "blocked")]
 
 
 def test_a_namespace_has_a_limit_of_its_own(identities, rows):
