@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 
@@ -17,7 +17,7 @@ from cdp_toolkit.engines import Frame
 from cdp_toolkit.entities.build import build_entities
 from cdp_toolkit.entities.identities import record_identities
 from cdp_toolkit.entities.landed import LandedSource
-from cdp_toolkit.errors import DataError
+from cdp_toolkit.errors import DataError, UnknownNameError
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.evidence import derive_identities
 from cdp_toolkit.identity.graph import settle_links
@@ -26,25 +26,15 @@ from cdp_toolkit.identity.links import Links, link_records
 from cdp_toolkit.identity.values import add_spellings, settle_values
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.model import Model
-from cdp_toolkit.profiles.merge import add_identities, merge_records
-from cdp_toolkit.profiles.relations import (
-    Keys,
-    add_references,
-    person_accounts,
-    rekey_events,
-    rekey_rows,
-    related_accounts,
-)
+from cdp_toolkit.profiles.build import PROFILES, build_profiles, table_of
+from cdp_toolkit.profiles.definition import DEFAULT
+from cdp_toolkit.profiles.policies import Policy
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import Evaluation, members_of
 from cdp_toolkit.segments.evaluate import evaluate as evaluate_segments
 from cdp_toolkit.segments.membership import update
 from cdp_toolkit.sources.land import land
 from cdp_toolkit.sources.source import Source
-
-# Entities whose records are stitched; the rows of all others tie these to each other.
-PROFILES = ("person", "account", "opportunity", "campaign", "marketing_list")
-_TIES = ("account_person", "opportunity_person", "campaign_member", "marketing_list_member")
 
 
 def digest(*definitions: object) -> str:
@@ -82,7 +72,7 @@ def load(lake: Lake, sources: Mapping[str, tuple[LandedSource, Source]], *, only
         Counts of rows landed, records and rejected values; ``details`` has the records of each entity.
     """
     mappings = [about.mapping.model_dump() for about, _ in sources.values()]
-    with lake.run("load", definitions=digest(lake.model.model_dump(), mappings)) as run:
+    with lake.run("load", definitions=digest(_recorded(lake), mappings)) as run:
         run.next_step = "Find out who is who: `stitch`."
         run.counts["rows landed"] = 0
         for name in only:
@@ -96,10 +86,16 @@ def load(lake: Lake, sources: Mapping[str, tuple[LandedSource, Source]], *, only
             run.nothing_to_do()
         else:
             _make_records(run, lake, delivered)
-        sizes = {entity: run.rows(f"entities/{entity}") for entity in lake.model.entities}
+        sizes = {entity: run.rows(f"entities/{entity}") for entity in lake.model.recorded}
         run.counts |= {"records": sum(sizes.values()), "rejected values": run.rows("entities/_rejected")}
         run.details["records"] = sizes
     return _result(run)
+
+
+def _recorded(lake: Lake) -> dict[str, list[dict[str, object]]]:
+    """Return what the model says of records; what it says of profiles only does not decide how records are made."""
+    entities = lake.model.recorded.items()
+    return {name: [field.model_dump() for field in entity.recorded.values()] for name, entity in entities}
 
 
 def _make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> None:
@@ -112,7 +108,7 @@ def _make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> 
         run.notes.append(f"{name} has columns that nothing reads: {', '.join(columns)}. They stay in landing.")
 
 
-def stitch(lake: Lake, rules: IdentityRules, *, as_of: datetime) -> Run:
+def stitch(lake: Lake, rules: IdentityRules, *, as_of: datetime, policies: Sequence[Policy] = (Policy(),)) -> Run:
     """Find out which records are one, and make their profiles.
 
     Parameters
@@ -123,21 +119,24 @@ def stitch(lake: Lake, rules: IdentityRules, *, as_of: datetime) -> Run:
         Which identities link records.
     as_of
         Time of the run, in UTC.
+    policies
+        Merge policies, the default one first: each gives profiles of its own.
 
     Returns
     -------
     Run
         Counts of people, accounts, opportunities, events and refused links.
     """
-    read = ["entities/identities", *(f"entities/{entity}" for entity in lake.model.entities)]
-    definitions = digest(rules.model_dump(), lake.model.model_dump())
+    read = ["entities/identities", *(f"entities/{entity}" for entity in lake.model.recorded)]
+    definitions = digest(rules.model_dump(), lake.model.model_dump(), [asdict(policy) for policy in policies])
     with lake.run("stitch", definitions=definitions) as run:
         run.next_step = "Evaluate the audiences: `evaluate`."
         if run.is_repeat(*read):
             run.nothing_to_do()
         else:
             _stitch_identities(run, lake, rules, as_of)
-            _make_profiles(run, lake)
+            for name, frame in build_profiles(run.scan, lake.model, policies, lake.engine):
+                run.replace(f"profiles/{name}", frame)
         _count_profiles(run)
     return _result(run)
 
@@ -193,26 +192,6 @@ def _number(run: OpenRun, lake: Lake, entity: str, links: Frame, as_of: datetime
     return run.replace(table, ids)
 
 
-def _make_profiles(run: OpenRun, lake: Lake) -> None:
-    keys = Keys(run.scan("identity/identities"), lake.engine)
-    for name in PROFILES:
-        entity, ids = lake.model.entity(name), run.scan(f"identity/{name}_ids")
-        profiles = merge_records(run.scan(f"entities/{name}"), ids, entity, lake.engine)
-        if name == "person":
-            identities = run.scan("entities/identities").filter(nw.col("entity") == "person")
-            profiles = add_identities(profiles, identities, ids, lake.engine)
-        run.replace(f"profiles/{name}", add_references(profiles, entity, keys))
-    for name in _TIES:
-        run.replace(f"profiles/{name}", rekey_rows(run.scan(f"entities/{name}"), lake.model.entity(name), keys))
-    run.replace("profiles/event", rekey_events(run.scan("entities/event"), lake.model.entity("event"), keys))
-    people, ties = run.scan("entities/person"), run.scan("profiles/account_person")
-    run.replace("profiles/person_account", person_accounts(people, run.scan("identity/person_ids"), ties, keys))
-    accounts, records, ids = (
-        run.scan(f"{room}") for room in ("profiles/account", "entities/account", "identity/account_ids")
-    )
-    run.replace("profiles/account_account", related_accounts(accounts, records, ids, keys))
-
-
 def _count_profiles(run: OpenRun) -> None:
     counted = {
         "people": "profiles/person",
@@ -226,7 +205,13 @@ def _count_profiles(run: OpenRun) -> None:
 
 
 def evaluate(
-    lake: Lake, segments: Sequence[Segment], *, as_of: datetime, timezone: str, only: Sequence[str] | None = None
+    lake: Lake,
+    segments: Sequence[Segment],
+    *,
+    as_of: datetime,
+    timezone: str,
+    only: Sequence[str] | None = None,
+    policies: Sequence[str] = (DEFAULT,),
 ) -> Run:
     """Find out who is in which audience, and who entered or left.
 
@@ -242,6 +227,8 @@ def evaluate(
         Where days begin.
     only
         Names of the segments to evaluate; all active ones by default.
+    policies
+        Names of the merge policies that there are.
 
     Returns
     -------
@@ -252,11 +239,11 @@ def evaluate(
         run.next_step = "See what would be sent: `activate --dry-run`."
         names = [segment.name for segment in segments if segment.status == "active"] if only is None else list(only)
 
-        def evaluated(these: Sequence[str]) -> Evaluation:
-            scan = partial(_scan_profiles, run)
+        def evaluated(policy: str, these: Sequence[str]) -> Evaluation:
+            scan = partial(_scan_profiles, run, policy)
             return evaluate_segments(segments, scan, lake.model, as_of=as_of, timezone=timezone, only=these)
 
-        found, members = _evaluated(evaluated, names, lake)
+        found, members = _by_policy(evaluated, [each for each in segments if each.name in names], policies, lake)
         run.problems += [f"{name}: {error.message}" for name, error in found.failed.items()]
         changed = {"entered": 0, "exited": 0}
         if members:
@@ -274,8 +261,36 @@ def evaluate(
     return _result(run)
 
 
-def _scan_profiles(run: OpenRun, name: str) -> Frame:
-    return run.scan(f"profiles/{name}")
+def _scan_profiles(run: OpenRun, policy: str, name: str) -> Frame:
+    return run.scan(f"profiles/{table_of(name, policy)}")
+
+
+def _by_policy(
+    evaluate_these: Callable[[str, Sequence[str]], Evaluation],
+    segments: Sequence[Segment],
+    policies: Sequence[str],
+    lake: Lake,
+) -> tuple[Evaluation, list[pa.Table]]:
+    """Return who is in, of each segment among the profiles of its merge policy."""
+    found, members = evaluate_these(DEFAULT, []), []
+    for policy in dict.fromkeys(segment.merge_policy or DEFAULT for segment in segments):
+        names = [segment.name for segment in segments if (segment.merge_policy or DEFAULT) == policy]
+        if policy in policies:
+            one, tables = _evaluated(partial(evaluate_these, policy), names, lake)
+            found, members = _together(found, one), members + tables
+        else:
+            problem = UnknownNameError("merge policy", policy, policies)
+            found = replace(found, failed={**found.failed, **dict.fromkeys(names, problem)})
+    return found, members
+
+
+def _together(one: Evaluation, other: Evaluation) -> Evaluation:
+    return replace(
+        one,
+        evaluated=(*one.evaluated, *other.evaluated),
+        failed={**one.failed, **other.failed},
+        methods={**one.methods, **other.methods},
+    )
 
 
 def _evaluated(
@@ -293,13 +308,7 @@ def _evaluated(
     (one, members), (other, others) = (
         _evaluated(evaluate_these, half, lake) for half in (names[:middle], names[middle:])
     )
-    together = replace(
-        one,
-        evaluated=(*one.evaluated, *other.evaluated),
-        failed={**one.failed, **other.failed},
-        methods={**one.methods, **other.methods},
-    )
-    return together, members + others
+    return _together(one, other), members + others
 
 
 def _first_line(error: Exception) -> str:

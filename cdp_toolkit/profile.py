@@ -11,6 +11,7 @@ from cdp_toolkit.identity.explain import IdentityExplanation
 from cdp_toolkit.identity.explain import explain as explain_identity
 from cdp_toolkit.lake import Lake
 from cdp_toolkit.profiles.explain import origins
+from cdp_toolkit.profiles.policies import Policy
 
 _LARGEST = 2**63
 
@@ -54,7 +55,7 @@ class Profile:
         lines = [f"{self.entity} {self.profile_id}"]
         for each in self.origins:
             others = f" (others say {', '.join(each['others'])})" if each["others"] else ""
-            lines.append(f"  {each['column']}: {each['value']}  ← {each['source_key']}{others}")
+            lines.append(f"  {each['column']}: {each['value']}  ← {each['source_key']} ({each['rule']}){others}")
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -69,7 +70,7 @@ class Profile:
         return f"<b>{self.entity} {self.profile_id}</b><table>{head}{rows}</table>"
 
 
-def find_profile(lake: Lake, entity: str, identity: str | int) -> Profile:
+def find_profile(lake: Lake, entity: str, identity: str | int, policy: Policy | None = None) -> Profile:
     """Find a profile by any identity.
 
     Parameters
@@ -80,6 +81,8 @@ def find_profile(lake: Lake, entity: str, identity: str | int) -> Profile:
         ``person`` or ``account``.
     identity
         A profile id, or anything that identifies: e-mail address, ECID, source key, name of an account.
+    policy
+        Merge policy; the default one by default.
 
     Returns
     -------
@@ -91,7 +94,8 @@ def find_profile(lake: Lake, entity: str, identity: str | int) -> Profile:
     UnknownNameError
         If nobody is known by it.
     """
-    profiles = lake.scan(f"profiles/{entity}")
+    policy = policy or Policy()
+    profiles = lake.scan(f"profiles/{policy.table(entity)}")
     found = lake.engine.collect(
         profiles.filter(nw.col("profile_id") == _profile_id(lake, entity, identity))
     ).to_pylist()
@@ -106,7 +110,7 @@ def find_profile(lake: Lake, entity: str, identity: str | int) -> Profile:
         entity,
         profile_id,
         {name: value for name, value in found[0].items() if value is not None},
-        origins(records, ids, lake.model.entity(entity), lake.engine, profile_id=profile_id),
+        origins(records, ids, lake.model.entity(entity), lake.engine, profile_id=profile_id, policy=policy),
         explain_identity(profile_id, ids, links, refused, lake.engine),
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -13,6 +13,7 @@ from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.profiles import MergePolicy
 
 Definition = TypeVar("Definition", bound=BaseModel)
+PolicyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Settings(BaseModel):
@@ -44,7 +45,7 @@ class Settings(BaseModel):
     engine: str = "polars"
     sources: dict[str, dict[str, Any]] = {}
     identity: IdentityRules = IdentityRules()
-    merge_policies: dict[str, MergePolicy] = Field(default={"default": MergePolicy()})
+    merge_policies: dict[PolicyName, MergePolicy] = {"default": MergePolicy()}
 
     @field_validator("timezone")
     @classmethod

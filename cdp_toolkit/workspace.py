@@ -1,6 +1,7 @@
 """The folder that an analyst works in: its definitions, loaded and checked, and one short method a verb."""
 
 import datetime as dt
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from cdp_toolkit.identity.explain import IdentityExplanation
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.model import Model
 from cdp_toolkit.profile import Profile, find_profile
+from cdp_toolkit.profiles.build import table_of
+from cdp_toolkit.profiles.definition import DEFAULT
+from cdp_toolkit.profiles.policies import Policy, resolve
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.settings import Settings, by_name, read_definition, read_yaml
 from cdp_toolkit.sources.source import Source, open_source
@@ -87,6 +91,14 @@ class Workspace:
         """Sources by name: what they are, and the way to read them."""
         return {name: self._source(name, settings) for name, settings in self.settings.sources.items()}
 
+    @cached_property
+    def policies(self) -> dict[str, Policy]:
+        """Merge policies by name, with the rule that each column follows."""
+        sources = {name: self._about(name, settings) for name, settings in self.settings.sources.items()}
+        known = {name: (source.system, source.instance) for name, source in sources.items()}
+        resolved = resolve(self.settings.merge_policies, self.model, known, where=str(self.folder / "cdp.yaml"))
+        return {policy.name: policy for policy in resolved}
+
     def save(self, segment: Segment) -> Path:
         """Write a segment into its file.
 
@@ -131,7 +143,8 @@ class Workspace:
         Run
             People, accounts, opportunities, events and refused links.
         """
-        return pipeline.stitch(self.lake, self.settings.identity, as_of=self._moment(None))
+        policies = list(self.policies.values())
+        return pipeline.stitch(self.lake, self.settings.identity, as_of=self._moment(None), policies=policies)
 
     def evaluate(self, *segments: str, as_of: Moment = None) -> Run:
         """Find out who is in which audience.
@@ -156,6 +169,7 @@ class Workspace:
             as_of=self._moment(as_of),
             timezone=self.settings.timezone,
             only=only,
+            policies=list(self.policies),
         )
 
     def plan(self, destination: str, *, as_of: Moment = None) -> Plan:
@@ -206,20 +220,22 @@ class Workspace:
 
     # What came out
 
-    def scan(self, name: str) -> Any:
+    def scan(self, name: str, *, merge_policy: str | None = None) -> Any:
         """Return a table as the engine's own lazy frame.
 
         Parameters
         ----------
         name
             An entity such as ``person`` or ``event``, or any table of the lake such as ``segments/history``.
+        merge_policy
+            Whose values profiles show; those of the default policy if none is named.
 
         Returns
         -------
         polars.LazyFrame
             Keyed by ``profile_id``; a relation of DuckDB if that is the engine.
         """
-        return self.lake.scan(name if "/" in name or name == "runs" else f"profiles/{name}").to_native()
+        return (self.lake.scan(name) if "/" in name or name == "runs" else self._tables(merge_policy)(name)).to_native()
 
     def members(self, segment: str) -> Any:
         """Return who is in an audience.
@@ -261,7 +277,7 @@ class Workspace:
         segment = pql if isinstance(pql, Segment) else _segment(name="preview", entity=entity, pql=pql)
         return preview(
             segment,
-            self._profiles,
+            self._tables(segment.merge_policy),
             self.model,
             as_of=self._moment(as_of),
             timezone=self.settings.timezone,
@@ -293,42 +309,46 @@ class Workspace:
         return explain(
             chosen,
             found.profile_id,
-            self._profiles,
+            self._tables(chosen.merge_policy),
             self.model,
             as_of=self._moment(as_of),
             timezone=self.settings.timezone,
             segments=list(known.values()),
         )
 
-    def profile(self, identity: str | int) -> Profile:
+    def profile(self, identity: str | int, *, merge_policy: str | None = None) -> Profile:
         """Find a person by any identity.
 
         Parameters
         ----------
         identity
             A profile id, e-mail address, ECID or source key such as ``4711@instance.System``.
+        merge_policy
+            Whose values are shown; those of the default policy if none is named.
 
         Returns
         -------
         Profile
             Values, where each came from, and the records behind them.
         """
-        return find_profile(self.lake, "person", identity)
+        return find_profile(self.lake, "person", identity, self._policy(merge_policy))
 
-    def account(self, identity: str | int) -> Profile:
+    def account(self, identity: str | int, *, merge_policy: str | None = None) -> Profile:
         """Find an account by any identity.
 
         Parameters
         ----------
         identity
             A profile id, source key, or the exact name of the account.
+        merge_policy
+            Whose values are shown; those of the default policy if none is named.
 
         Returns
         -------
         Profile
             Values, where each came from, and the records behind them.
         """
-        return find_profile(self.lake, "account", identity)
+        return find_profile(self.lake, "account", identity, self._policy(merge_policy))
 
     def explain_identity(self, identity: str | int, entity: str = "person") -> IdentityExplanation:
         """Say why the records of a person or account are one.
@@ -386,9 +406,13 @@ class Workspace:
         return f"Workspace {self.settings.name!r} in {self.folder}: {counts}"
 
     def _source(self, name: str, settings: dict[str, Any]) -> tuple[LandedSource, Source]:
+        about = self._about(name, settings)
+        return about, open_source(name, settings, self.folder, objects=about.mapping.files())
+
+    def _about(self, name: str, settings: dict[str, Any]) -> LandedSource:
         system, crm, own = settings.get("system", ""), settings.get("crm", {}), settings.get("mapping")
         mapping = load_mapping(self.folder / own if own else system, self.model)
-        about = LandedSource(
+        return LandedSource(
             name,
             mapping.system if own and not system else system_name(system),
             str(settings.get("instance", name)),
@@ -396,10 +420,13 @@ class Workspace:
             system_name(crm["system"]) if crm else None,
             str(crm["instance"]) if crm else None,
         )
-        return about, open_source(name, settings, self.folder, objects=mapping.files())
 
-    def _profiles(self, name: str) -> Frame:
-        return self.lake.scan(f"profiles/{name}")
+    def _policy(self, name: str | None) -> Policy:
+        return _find("merge policy", name or DEFAULT, self.policies)  # type: ignore[no-any-return]  # of the policies
+
+    def _tables(self, merge_policy: str | None) -> Callable[[str], Frame]:
+        policy = self._policy(merge_policy).name
+        return lambda name: self.lake.scan(f"profiles/{table_of(name, policy)}")
 
     def _connection(self, name: str) -> Connection:
         return open_connection(_find("destination", name, self.destinations), self.folder)

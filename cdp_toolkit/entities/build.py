@@ -63,7 +63,7 @@ def build_entities(
     Built
         Lazy frames; nothing is computed yet.
     """
-    parts: dict[str, list[Frame]] = {name: [] for name in model.entities}
+    parts: dict[str, list[Frame]] = {name: [] for name in model.recorded}
     refused: list[Frame] = []
     merged: list[Frame] = []
     every = [landed for source in sources for landed in _landed(source, scan)]
@@ -146,7 +146,7 @@ def _lookup(name: str, lookup: Lookup, objects: Sequence[Landed], engine: Engine
 
 
 def _entity(parts: list[Frame], entity: Entity, engine: Engine) -> Frame:
-    columns = RECORD_COLUMNS | {each.name: each.type for each in entity.fields.values()}
+    columns = RECORD_COLUMNS | {each.name: each.type for each in entity.recorded.values()}
     if not parts:
         return _all([], columns, engine)
     rows = latest(nw.concat(parts), entity).with_columns(loaded_at=nw.col("_loaded_at"))

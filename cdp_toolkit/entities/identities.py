@@ -40,7 +40,7 @@ def record_identities(entities: Mapping[str, Frame], merges: Frame, model: Model
 def _stitched(model: Model) -> list[Entity]:
     return [
         entity
-        for entity in model.entities.values()
+        for entity in model.recorded.values()
         if any(_is_record_key(field, entity) for field in entity.fields.values())
     ]
 
@@ -51,7 +51,7 @@ def _is_record_key(field: Field, entity: Entity) -> bool:
 
 def _of_entity(records: Frame, entity: Entity) -> Iterator[Frame]:
     yield _rows(records, entity, f"{entity.name}_key", nw.col("source_key"))
-    for field in entity.fields.values():
+    for field in entity.recorded.values():
         if field.namespace is None:
             continue
         rows = records if _is_record_key(field, entity) else records.filter(~nw.col("is_deleted"))

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from cdp_toolkit.entities.columns import Columns, template_parts
-from cdp_toolkit.errors import SourceError, UnknownNameError, nearest
+from cdp_toolkit.errors import ConfigError, SourceError, UnknownNameError, nearest
 from cdp_toolkit.model import Entity, Model
 from cdp_toolkit.model import Field as ModelField
 from cdp_toolkit.model.model import FieldType
@@ -127,7 +127,7 @@ class Output(BaseModel):
         """
         found = {entity.field(name).name: value for name, value in self.fields.items()}
         if self.paths:
-            found = {field.name: _at_path(field) for field in entity.fields.values()} | found
+            found = {field.name: _at_path(field) for field in entity.recorded.values()} | found
         return {name: value for name, value in found.items() if name != "is_deleted"}
 
     def words(self, entity: Entity) -> list[str]:
@@ -292,7 +292,7 @@ class SourceMapping(BaseModel):
         Raises
         ------
         ConfigError
-            If an entity, a field or a format is unknown; with the nearest names.
+            If an entity, a field or a format is unknown, with the nearest names; or if no source can fill the field.
         """
         for name, each in self.objects.items():
             for output in each.outputs:
@@ -300,6 +300,12 @@ class SourceMapping(BaseModel):
                 for column, value in output.fields.items():
                     place = f"{where}, objects.{name}, {entity.name}.{column}"
                     field = entity.field(column, where=place)
+                    if field.derived:
+                        raise ConfigError(
+                            f"No source can fill {field.name!r}: it is {field.derived}.",
+                            where=place,
+                            hint="Map to a column that records carry, or to one of your own in schema.yaml.",
+                        )
                     if value.format is not None:
                         check_form(value.format, field.type, where=place)
         for name, lookup in self.lookups.items():

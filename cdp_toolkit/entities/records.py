@@ -228,7 +228,7 @@ def _problem(is_bad: nw.Expr, column: str, value: nw.Expr, reason: str) -> nw.Ex
 
 
 def _columns(entity: Entity, values: dict[str, Value]) -> Iterator[nw.Expr]:
-    for field in entity.fields.values():
+    for field in entity.recorded.values():
         if field.name == "is_deleted":
             continue
         empty = nw.lit(None, dtype=frame_type(field.type)).alias(field.name)

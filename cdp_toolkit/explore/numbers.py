@@ -30,7 +30,7 @@ def records(lake: Lake) -> pl.DataFrame:
         One row per ``source`` and ``entity``: ``records`` that are not deleted, most first.
     """
     found = []
-    for entity in lake.model.entities.values():
+    for entity in lake.model.recorded.values():
         if lake.exists(f"entities/{entity.name}"):
             live = lake.scan(f"entities/{entity.name}").filter(~nw.col("is_deleted"))
             counted = live.group_by("source_type").agg(records=nw.len().cast(nw.Int64))

@@ -123,19 +123,22 @@ def table(name: str, model: Model | None = None) -> Table:
         return TABLES[name]
     model = model or Model.standard()
     folder, _, last = name.partition("/")
+    last, _, policy = last.partition("@")  # profiles under a further merge policy have its name behind theirs
     if folder == "landing" and "/" in last:
         return Table(name, f"a row of {last.partition('/')[2]} as delivered", "load", ("_batch", "_file", "_line"))
-    if folder in {"entities", "profiles"} and last in model.entities:
-        entity = model.entities[last]
-        own: dict[str, str] = {field.name: field.type for field in entity.fields.values()}
-        if folder == "entities":
-            return Table(
-                name, f"a record of {entity.label} in its source", "load", ("source_key",), RECORD_COLUMNS | own
-            )
-        return Table(
-            name, f"one {entity.label}", "stitch", ("profile_id",) if _is_profile(last) else ("source_key",), own
-        )
-    known = [*TABLES, *(f"{room}/{entity}" for room in ("entities", "profiles") for entity in model.entities)]
+    if folder == "entities" and last in model.recorded and not policy:
+        recorded: dict[str, str] = {field.name: field.type for field in model.entities[last].recorded.values()}
+        row = f"a record of {model.entities[last].label} in its source"
+        return Table(name, row, "load", ("source_key",), RECORD_COLUMNS | recorded)
+    if folder == "profiles" and last in model.entities:
+        own: dict[str, str] = {field.name: field.type for field in model.entities[last].fields.values()}
+        key = ("profile_id",) if _is_profile(last) else ("source_key",)
+        return Table(name, f"one {model.entities[last].label}", "stitch", key, own)
+    known = [
+        *TABLES,
+        *(f"entities/{entity}" for entity in model.recorded),
+        *(f"profiles/{each}" for each in model.entities),
+    ]
     raise UnknownNameError("table", name, known)
 
 

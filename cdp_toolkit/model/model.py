@@ -43,6 +43,8 @@ class Field(BaseModel):
         Entity that a ``key`` refers to.
     required
         Whether a row without it is refused.
+    derived
+        How the profiles make it of other tables, such as ``rolled up from opportunities``; empty where records carry it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +57,7 @@ class Field(BaseModel):
     labels: tuple[str, ...] = ()
     to: str | None = None
     required: bool = False
+    derived: str = ""
 
 
 class Relation(BaseModel):
@@ -112,6 +115,8 @@ class Entity(BaseModel):
         Relations by name.
     keeps_deleted
         Whether rows marked as deleted stay in the profile table (a list member that was removed is a fact).
+    derived
+        What its rows are made of in the profiles; empty where sources deliver records of it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -125,6 +130,7 @@ class Entity(BaseModel):
     fields: dict[str, Field]
     relations: dict[str, Relation] = {}
     keeps_deleted: bool = False
+    derived: str = ""
 
     @model_validator(mode="before")
     @classmethod
@@ -142,6 +148,11 @@ class Entity(BaseModel):
     def by_path(self) -> dict[str, Field]:
         """Fields by their path in the Experience Data Model."""
         return {field.path: field for field in self.fields.values()}
+
+    @cached_property
+    def recorded(self) -> dict[str, Field]:
+        """Fields that records carry, by column name."""
+        return {name: field for name, field in self.fields.items() if not field.derived}
 
     def field(self, name: str, *, where: str = "") -> Field:
         """Find a field by column name or path.
@@ -191,6 +202,11 @@ class Model(BaseModel):
                 if each.to is not None and each.to not in self.entities:
                     raise UnknownNameError("entity", each.to, self.entities, where=f"{entity.name}.{each.name}")
         return self
+
+    @property
+    def recorded(self) -> dict[str, Entity]:
+        """Entities that sources deliver records of, by name."""
+        return {name: entity for name, entity in self.entities.items() if not entity.derived}
 
     def entity(self, name: str, *, where: str = "") -> Entity:
         """Find an entity by name.

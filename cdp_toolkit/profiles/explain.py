@@ -1,15 +1,18 @@
-"""Why a profile shows the value that it shows: every record's value, the one that won first."""
+"""Why a profile shows the value that it shows: whose value it is, by which rule, and what other records say."""
 
 import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Entity
-from cdp_toolkit.profiles.merge import ORDER
+from cdp_toolkit.profiles.merge import ORDER, UNITED, merge_origins
+from cdp_toolkit.profiles.policies import Policy
 
 _EARLIEST = ""
 
 
-def origins(records: Frame, ids: Frame, entity: Entity, engine: Engine, *, profile_id: int) -> list[dict[str, object]]:
+def origins(
+    records: Frame, ids: Frame, entity: Entity, engine: Engine, *, profile_id: int, policy: Policy | None = None
+) -> list[dict[str, object]]:
     """Return where each value of one profile came from.
 
     Parameters
@@ -24,23 +27,32 @@ def origins(records: Frame, ids: Frame, entity: Entity, engine: Engine, *, profi
         Reads the records.
     profile_id
         The profile.
+    policy
+        Whose value is shown; the latest by default.
 
     Returns
     -------
     list of dict
-        One per column that has a value: ``column``, ``value``, ``source_key``, ``updated_at`` and ``others`` (different
-        values of other records, latest first).
+        One per column that has a value: ``column``, ``value``, ``source_key``, ``updated_at``, ``rule`` of the policy
+        that decided and ``others`` (different values of other records, latest first). Columns that hold the values of
+        all records, such as ``ecids``, are left out.
     """
-    own = ids.filter((nw.col("profile_id") == profile_id) & ~nw.col("is_deleted")).select("source_key")
-    found = engine.collect(records.join(own, on="source_key", how="inner")).to_pylist()
+    policy = policy or Policy()
+    own = ids.filter(nw.col("profile_id") == profile_id)
+    live = own.filter(~nw.col("is_deleted")).select("source_key")
+    held = engine.load(engine.collect(records.join(live, on="source_key", how="inner")))
+    found = engine.collect(held).to_pylist()
     found.sort(key=lambda record: [str(record[name] or _EARLIEST) for name in ORDER], reverse=True)
+    by_key = {record["source_key"]: record for record in found}
+    winners = engine.collect(merge_origins(held, own, entity, engine, policy)).to_pylist()
     shown = []
-    for column in entity.fields:
-        holders = [record for record in found if record[column] is not None]
-        if holders:
-            others = dict.fromkeys(str(record[column]) for record in holders if record[column] != holders[0][column])
+    for column in entity.recorded:
+        winner = by_key.get(winners[0][column]) if winners and column not in UNITED else None
+        if winner is not None:
+            said = [value for record in found if (value := record[column]) is not None and value != winner[column]]
             shown.append(
-                {"column": column, "value": holders[0][column], "source_key": holders[0]["source_key"],
-                 "updated_at": holders[0]["updated_at"], "others": list(others)}
+                {"column": column, "value": winner[column], "source_key": winner["source_key"],
+                 "updated_at": winner["updated_at"], "rule": str(policy.rule(entity.name, column)),
+                 "others": list(dict.fromkeys(map(str, said)))}
             )  # fmt: skip
     return shown

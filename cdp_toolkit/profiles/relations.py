@@ -205,4 +205,4 @@ def _share(accounts: Frame, column: str) -> Frame:
 def _in_order(rows: Frame, entity: Entity) -> Frame:
     names = rows.collect_schema().names()
     references = [reference for reference in REFERENCES.values() if reference in names]
-    return rows.select("profile_id", "source_key", *entity.fields, *references)
+    return rows.select("profile_id", "source_key", *entity.recorded, *references)

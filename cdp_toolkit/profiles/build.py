@@ -1,0 +1,105 @@
+"""All tables of ``profiles/``, in the order in which they need each other."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.model import Model
+from cdp_toolkit.profiles.merge import add_identities, merge_records
+from cdp_toolkit.profiles.policies import Policy
+from cdp_toolkit.profiles.relations import (
+    Keys,
+    add_references,
+    person_accounts,
+    rekey_events,
+    rekey_rows,
+    related_accounts,
+)
+
+# Entities whose records are stitched; the rows of all others tie these to each other.
+PROFILES = ("person", "account", "opportunity", "campaign", "marketing_list")
+_TIES = ("account_person", "opportunity_person", "campaign_member", "marketing_list_member")
+
+Tables = Iterator[tuple[str, Frame]]
+
+# Tables that each merge policy has of its own; all others are the same under every policy.
+BY_POLICY = PROFILES
+
+
+def build_profiles(scan: Callable[[str], Frame], model: Model, policies: Sequence[Policy], engine: Engine) -> Tables:
+    """Make the tables of ``profiles/``, one after the other.
+
+    Parameters
+    ----------
+    scan
+        Returns a table of ``entities/`` or ``identity/``, or one of ``profiles/`` that was made before.
+    model
+        Entities and their columns.
+    policies
+        Merge policies, the default one first.
+    engine
+        Finds latest values and hashes keys.
+
+    Yields
+    ------
+    str, Frame
+        Name below ``profiles/`` and rows. The caller writes each table before it asks for the next, which reads it.
+    """
+    keys = Keys(scan("identity/identities"), engine)
+    merged = _Merged(scan, model, keys, engine)
+    default, *further = policies
+    for name in PROFILES:
+        yield default.table(name), merged(name, default)
+    for name in _TIES:
+        yield name, rekey_rows(scan(f"entities/{name}"), model.entity(name), keys)
+    yield "event", rekey_events(scan("entities/event"), model.entity("event"), keys)
+    people, ties = scan("entities/person"), scan("profiles/account_person")
+    yield "person_account", person_accounts(people, scan("identity/person_ids"), ties, keys)
+    accounts, records, ids = scan("profiles/account"), scan("entities/account"), scan("identity/account_ids")
+    yield "account_account", related_accounts(accounts, records, ids, keys)
+    for policy in further:
+        for name in PROFILES:
+            yield policy.table(name), merged(name, policy)
+
+
+def table_of(name: str, policy: str | None) -> str:
+    """Return the name of the table that has the rows of another one under a merge policy.
+
+    Parameters
+    ----------
+    name
+        Name below ``profiles/``.
+    policy
+        Name of the policy; the default one if none is given.
+
+    Returns
+    -------
+    str
+        The same name where the policy does not matter.
+
+    Examples
+    --------
+    >>> table_of("person", "crm_first"), table_of("event", "crm_first"), table_of("person", None)
+    ('person@crm_first', 'event', 'person')
+    """
+    return Policy(policy).table(name) if policy and name in BY_POLICY else name
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """Merges the records of an entity under a policy."""
+
+    scan: Callable[[str], Frame]
+    model: Model
+    keys: Keys
+    engine: Engine
+
+    def __call__(self, name: str, policy: Policy) -> Frame:
+        entity, ids = self.model.entity(name), self.scan(f"identity/{name}_ids")
+        profiles = merge_records(self.scan(f"entities/{name}"), ids, entity, self.engine, policy)
+        if name == "person":
+            identities = self.scan("entities/identities").filter(nw.col("entity") == "person")
+            profiles = add_identities(profiles, identities, ids, self.engine)
+        return add_references(profiles, entity, self.keys)
