@@ -272,7 +272,8 @@ def _by_policy(
     lake: Lake,
 ) -> tuple[Evaluation, list[pa.Table]]:
     """Return who is in, of each segment among the profiles of its merge policy."""
-    found, members = evaluate_these(DEFAULT, []), []
+    found = evaluate_these(DEFAULT, [])
+    members: list[pa.Table] = []
     for policy in dict.fromkeys(segment.merge_policy or DEFAULT for segment in segments):
         names = [segment.name for segment in segments if (segment.merge_policy or DEFAULT) == policy]
         if policy in policies:

@@ -13,6 +13,8 @@ from cdp_toolkit.lake import Lake
 from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model import Model
 from cdp_toolkit.model.types import arrow_type
+from cdp_toolkit.profiles import MergePolicy
+from cdp_toolkit.profiles.policies import resolve
 from cdp_toolkit.segments import Segment
 
 MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
@@ -72,6 +74,33 @@ def test_records_with_one_address_become_one_person_with_the_latest_values(lake,
     assert run.counts["people"] == 1
     assert rows(people, "first_name", "city", "records") == [("Anna", "Bonn", 2)]
     assert rows(people, "source_keys", "emails") == [(["1@m.Marketo", "2@s.Salesforce"], ["a@x.example"])]
+
+
+def test_each_merge_policy_has_profiles_of_its_own_and_a_segment_is_evaluated_on_those_it_names(lake, loaded, rows):
+    loaded(
+        {
+            "person": [
+                person("1@m.Marketo", source_type="Marketo", source_instance="m", city="Bonn", updated_at=JUNE),
+                person("2@s.Salesforce", source_type="Salesforce", source_instance="s", city="Graz"),
+            ]
+        },
+        [*carried("1@m.Marketo", "a@x.example"), *carried("2@s.Salesforce", "a@x.example")],
+    )
+    crm_first = MergePolicy(order="sources", sources=("Salesforce",))
+    policies = resolve({"crm_first": crm_first}, lake.model, {"crm": ("Salesforce", "s")})
+    segments = [
+        Segment(name="bonn", pql='city = "Bonn"'),
+        Segment(name="graz", pql='city = "Graz"', merge_policy="crm_first"),
+        Segment(name="wrong", pql='city = "Graz"', merge_policy="crm_frist"),
+    ]
+
+    pipeline.stitch(lake, IdentityRules(), as_of=JUNE, policies=policies)
+    run = pipeline.evaluate(lake, segments, as_of=JUNE, timezone="UTC", policies=[policy.name for policy in policies])
+
+    assert rows(lake.scan("profiles/person"), "city") == ["Bonn"]
+    assert rows(lake.scan("profiles/person@crm_first"), "city") == ["Graz"]
+    assert run.details["audiences"] == {"bonn": 1, "graz": 1}
+    assert run.problems == ("wrong: There is no merge policy 'crm_frist'.",)
 
 
 def test_stitching_again_without_a_change_writes_nothing_and_says_so(lake, loaded):

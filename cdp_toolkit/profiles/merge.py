@@ -64,12 +64,12 @@ def merge_origins(records: Frame, ids: Frame, entity: Entity, engine: Engine, po
         ``profile_id``, and for each column of the entity a ``source_key``; null where no record has a value.
     """
 
-    def key(column: str) -> nw.Expr:
+    def _key(column: str) -> nw.Expr:
         return nw.when(~nw.col(column).is_null()).then(nw.col("source_key"))
 
     live = ids.filter(~nw.col("is_deleted")).select("source_key", "profile_id")
     owned = records.join(live, on="source_key", how="inner")
-    return _chosen(owned, entity, engine, policy or Policy(), key).select("profile_id", *entity.recorded)
+    return _chosen(owned, entity, engine, policy or Policy(), _key).select("profile_id", *entity.recorded)
 
 
 def _chosen(owned: Frame, entity: Entity, engine: Engine, policy: Policy, value: Callable[[str], nw.Expr]) -> Frame:

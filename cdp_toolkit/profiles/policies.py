@@ -222,7 +222,7 @@ def _origin(name: str, sources: Mapping[str, tuple[str, str]], where: str) -> Or
             return Origin(name, instance=instance)
         if name.casefold() == system.casefold():
             return Origin(name, system=system)
-    known: Sequence[str] = list(dict.fromkeys(chain(sources, *((system, each) for system, each in sources.values()))))
+    known: Sequence[str] = [*chain.from_iterable(sources.values()), *sources]
     raise UnknownNameError("source, instance or system", name, known, where=where)
 
 
