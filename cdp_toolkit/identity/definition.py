@@ -110,7 +110,7 @@ class Namespace(BaseModel):
         return self.type == "phone" or "drop" in (self.plus_tags, self.gmail_dots)
 
 
-# Besides keys, addresses and browsers, these are worked out of fields: ``identity/evidence.py``.
+# Besides keys, addresses and browsers, these are worked out of fields: ``identity/evidence.py`` and ``companies.py``.
 _DEFAULTS = {
     "person_key": Namespace(priority=10),
     "email": Namespace(type="email", priority=20),
@@ -119,9 +119,11 @@ _DEFAULTS = {
     "contact_card": Namespace(priority=50),
     "phone": Namespace(type="phone", priority=55, links=False),
     "account_key": Namespace(priority=10, unique="instance"),
+    "duns": Namespace(priority=20, unique="profile", max_records_per_instance=1),
     "domain": Namespace(priority=30, links=False, unique="profile"),
     "name_domain": Namespace(priority=40, max_records_per_instance=1),
     "name_country": Namespace(priority=50, max_records_per_instance=1),
+    "domain_country": Namespace(priority=60, max_records_per_instance=1),
 }
 
 

@@ -6,10 +6,10 @@ from functools import reduce
 import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines.distinct import ask_once
 from cdp_toolkit.identity.claims import claimed, joined
 from cdp_toolkit.identity.companies import claim_companies
 from cdp_toolkit.identity.definition import IdentityRules
-from cdp_toolkit.identity.distinct import ask_once
 from cdp_toolkit.identity.phones import add_e164
 
 _SHORTEST_PHONE = 7
@@ -37,7 +37,7 @@ def derive_identities(people: Frame, accounts: Frame, rules: IdentityRules, engi
         where there is no name), ``contact_card`` (name, phone and postal code together) and, if the rules let it link,
         ``phone``. Accounts: as ``claim_companies``.
     """
-    told = [*_claim_people(people, rules, engine), *claim_companies(accounts)]
+    told = [*_claim_people(people, rules, engine), *claim_companies(accounts, engine)]
     spoken = nw.concat(told).with_columns(_spoken=nw.concat_str(["namespace", "value"], separator=":"))
     keyed = engine.key64(spoken, {"record_key": "source_key", "value_key": "_spoken"})
     return keyed.select("entity", "source_key", "record_key", "namespace", "value", "value_key", "seen_at")

@@ -6,8 +6,8 @@ import narwhals as nw
 import phonenumbers
 
 from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines.distinct import ask_once
 from cdp_toolkit.identity.countries import country_code
-from cdp_toolkit.identity.distinct import ask_once
 
 _WRITTEN_WHOLE = r"^\+[1-9][0-9 ()./-]{6,22}$"
 _SIGNS = "[^0-9]"

@@ -10,7 +10,7 @@ from cdp_toolkit.identity.evidence import derive_identities
 
 MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 PERSON = ("first_name", "last_name", "email", "work_phone", "postal_code", "country")
-ACCOUNT = ("account_name", "website", "domain", "billing_country")
+ACCOUNT = ("account_name", "website", "domain", "billing_country", "parent_key", "duns_number")
 
 
 @pytest.fixture
@@ -80,19 +80,6 @@ def test_an_extension_is_no_phone_to_know_a_person_by(derived):
     ana = {"first_name": "Ana", "last_name": "Lima", "work_phone": "4711", "postal_code": "10115"}
 
     assert derived(people=[ana]) == [("name", "ana lima")]
-
-
-@pytest.mark.parametrize("website", ["https://www.Acme.example/about?x=1", "acme.example", "http://acme.example:8080"])
-def test_an_account_is_its_name_with_its_domain_or_country(derived, website):
-    acme = {"account_name": "Acme", "website": website, "billing_country": "Germany"}
-
-    assert derived(accounts=[acme]) == [
-        ("domain", "acme.example"), ("name_country", "acme germany"), ("name_domain", "acme acme.example")
-    ]  # fmt: skip
-
-
-def test_a_free_mail_domain_is_no_domain_of_a_company(derived):
-    assert derived(accounts=[{"account_name": "Acme", "website": "https://gmail.com"}]) == []
 
 
 def test_deleted_records_say_nothing(derived):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import narwhals as nw
 import pyarrow as pa
 
-from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines.engine import Engine, Frame
 
 
 def ask_once(
