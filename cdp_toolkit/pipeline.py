@@ -25,7 +25,6 @@ from cdp_toolkit.identity.ids import map_identities, number_profiles
 from cdp_toolkit.identity.links import Links, link_records
 from cdp_toolkit.identity.values import add_spellings, settle_values
 from cdp_toolkit.lake import Lake, OpenRun, Run
-from cdp_toolkit.model import Model
 from cdp_toolkit.profiles.build import PROFILES, build_profiles, table_of
 from cdp_toolkit.profiles.definition import DEFAULT
 from cdp_toolkit.profiles.policies import Policy
@@ -164,19 +163,13 @@ def _stitch_identities(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: da
     ]
     links = run.replace("identity/links", nw.concat([each.kept for each in settled]))
     refused = run.replace("identity/refused_links", nw.concat([values.refused, *(each.refused for each in settled)]))
-    said = identities.filter(nw.col("namespace").is_in(_namespaces(lake.model)))
+    said = identities.filter(nw.col("namespace").is_in(lake.model.namespaces))
     maps = []
     for entity in PROFILES:
         is_own = nw.col("entity") == entity
         ids = _number(run, lake, entity, links.filter(is_own), as_of)
         maps.append(map_identities(said.filter(is_own), ids, refused.filter(is_own)))
     run.replace("identity/identities", add_spellings(nw.concat(maps), values.spellings))
-
-
-def _namespaces(model: Model) -> list[str]:
-    """Return the namespaces that fields carry; others are worked out and no one is looked up by them."""
-    fields = [field for entity in model.entities.values() for field in entity.fields.values()]
-    return sorted({field.namespace for field in fields if field.namespace} | {f"{name}_key" for name in PROFILES})
 
 
 def _number(run: OpenRun, lake: Lake, entity: str, links: Frame, as_of: datetime) -> Frame:

@@ -1,14 +1,15 @@
 """Definitions as files: what ``cdp.yaml`` may say, and how any definition is read and checked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from cdp_toolkit.errors import ConfigError, DataError
+from cdp_toolkit.errors import ConfigError, DataError, nearest
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.profiles import MergePolicy
 
@@ -135,9 +136,30 @@ def read_definition(kind: type[Definition], file: Path) -> Definition:
     try:
         return kind.model_validate(read_yaml(file))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise ConfigError(
-            f"{first['msg']}: {'.'.join(str(part) for part in first['loc'])}.",
-            where=str(file),
-            hint=f"Known keys: {', '.join(kind.model_fields)}.",
-        ) from error
+        raise _config_error(kind, error, str(file)) from error
+
+
+def _config_error(kind: type[BaseModel], error: ValidationError, where: str) -> ConfigError:
+    first = error.errors()[0]
+    *way, last = first["loc"] or ("",)
+    spelt = ".".join(str(part) for part in first["loc"])
+    around = [_settings_at(kind, each) for each in ([*way, last], way)]
+    known = next((list(each.model_fields) for each in around if hasattr(each, "model_fields")), list(kind.model_fields))
+    if first["type"] != "extra_forbidden":
+        message = str(first["msg"]).removeprefix("Value error, ")
+        return ConfigError(f"{message}: {spelt}.", where=where, hint=f"Known keys: {', '.join(known)}.")
+    near = [repr(name) for name in nearest(str(last), known)]
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"Known keys: {', '.join(known)}."
+    return ConfigError(f"There is no setting {spelt!r}.", where=where, hint=hint)
+
+
+def _settings_at(kind: Any, way: Sequence[int | str]) -> Any:
+    """Return the type of what stands at a place in a definition; an object where it has none."""
+    for part in way:
+        if part in getattr(kind, "model_fields", {}):
+            kind = kind.model_fields[part].annotation
+        else:  # a name that the user chose, or a place in a list
+            kind = next(reversed(get_args(kind)), object)
+        if get_origin(kind) in (Union, UnionType):
+            kind = next((each for each in get_args(kind) if hasattr(each, "model_fields")), kind)
+    return kind

@@ -68,6 +68,7 @@ class Workspace:
         model = Model.standard()
         own = self.folder / "schema.yaml"
         self.model = model.extended(read_yaml(own)) if own.is_file() else model
+        self.settings.identity.check(self.model.namespaces)
         uri = self.settings.lake if "://" in self.settings.lake else self.folder / self.settings.lake
         self.lake = Lake(uri, engine=open_engine(self.settings.engine), model=self.model)
 

@@ -7,6 +7,7 @@ import polars as pl
 from cdp_toolkit.demo.activities import TYPES
 from cdp_toolkit.demo.dice import Dice
 from cdp_toolkit.demo.people import as_employed
+from cdp_toolkit.demo.slips import lost, written_emails, written_names
 from cdp_toolkit.demo.words import LEAD_SOURCES
 
 FIRST_COMPANY = 50_001
@@ -34,7 +35,8 @@ def export_leads(
     Parameters
     ----------
     leads
-        Marketo's leads: ``person``, ``lead``, ``kind``, ``company``, ``email``, CRM ids, ``ecids``, times.
+        Marketo's leads: ``person``, ``lead``, ``kind``, ``company``, ``email``, CRM ids, ``ecids``,
+        ``is_former_name``, times.
     people, companies
         Who they are.
     account_ids
@@ -50,17 +52,17 @@ def export_leads(
     rows = leads.filter("is_exported")
     who = as_employed(people[rows["person"]], rows["company"])
     firm = companies[rows["company"]]
-    first, last = (mistyped(who[name], 0.03, dice) for name in ("first_name", "last_name"))
+    first, last = written_names(who, rows["is_former_name"], dice, mistyped=0.03, swapped=0.01)
     is_primary = rows["kind"] == "primary"
     score = who["score"].zip_with(is_primary, who["score"] // 2)
     return rows.select(
         pl.col("lead").alias("id"),
         first.alias("firstName"), last.alias("lastName"),
-        shouted(rows["email"], dice).alias("email"),
-        who["phone"].alias("phone"), who["title"].alias("title"), who["department"].alias("department"),
+        written_emails(rows["email"], dice).alias("email"),
+        lost(who["phone"], 0.05, dice).alias("phone"), who["title"].alias("title"), who["department"].alias("department"),
         firm["company_name"].alias("company"), company_ids(companies).gather(rows["company"]).alias("contactCompany"),
         pl.format("https://www.{}", firm["domain"]).alias("website"), who["street"].alias("address"),
-        who["city"].alias("city"), who["postal_code"].alias("postalCode"), who["country"].alias("country"),
+        who["city"].alias("city"), lost(who["postal_code"], 0.05, dice).alias("postalCode"), who["country"].alias("country"),
         score.alias("leadScore"),
         dice.pick(list(LEAD_SOURCES), rows=rows.height, weights=list(LEAD_SOURCES.values())).alias("leadSource"),
         dice.pick(["Open", "Working", "Qualified", "Disqualified"], rows=rows.height).alias("leadStatus"),
@@ -246,37 +248,3 @@ def export_opportunity_roles(roles: pl.DataFrame, deals: pl.DataFrame, leads: pl
 def activity_types() -> pl.DataFrame:
     """Write the catalogue of activity types that the source itself serves."""
     return pl.DataFrame({"id": list(TYPES), "name": list(TYPES.values())}).with_columns(description=pl.col("name"))
-
-
-def mistyped(names: pl.Series, probability: float, dice: Dice) -> pl.Series:
-    """Return names of which a few lack their third letter.
-
-    Parameters
-    ----------
-    names
-        Names.
-    probability
-        Of a slip.
-    dice
-        Chance of this part.
-
-    Returns
-    -------
-    polars.Series
-        One name a row.
-    """
-    return (names.str.head(2) + names.str.slice(3)).zip_with(dice.chance(probability, rows=names.len()), names)
-
-
-def shouted(emails: pl.Series, dice: Dice) -> pl.Series:
-    """Return e-mails of which a few are in capitals or end in a blank.
-
-    Parameters
-    ----------
-    emails
-        Addresses.
-    dice
-        Chance of this part.
-    """
-    loud = emails.str.to_uppercase().zip_with(dice.chance(0.03, rows=emails.len()), emails)
-    return (loud + " ").zip_with(dice.chance(0.02, rows=emails.len()), loud)

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from cdp_toolkit.demo.dice import Dice, Real, only
+from cdp_toolkit.demo.slips import lost
 from cdp_toolkit.demo.words import CHIEFS, COUNTRIES, DEPARTMENTS, FIRST_NAMES, LAST_NAMES, LEVELS, STREETS
 
 
@@ -29,12 +30,14 @@ def make_people(persons: int, companies: pl.DataFrame, as_of: datetime, dice: Di
         One row a person: ``person`` (the true id), ``company``, ``previous_company`` (null unless they changed jobs),
         names, ``title``, ``department``, ``level``, address, ``phone``, ``email``, ``previous_email``, ``mailbox``
         (address shared with others that they give as their own, or null), ``is_opted_out``, ``score``, ``known_at``,
-        and where they were reached before: ``previous_phone``, ``previous_street``, ``previous_postal_code``.
+        where they were reached before: ``previous_phone``, ``previous_street``, ``previous_postal_code``; and, of those
+        who married, ``former_last_name`` and ``former_email``.
     """
     weights = companies["weight"].to_numpy()
     people = pl.DataFrame({"person": np.arange(persons), "company": dice.index(weights, rows=persons)}).with_columns(
         dice.pick(FIRST_NAMES, rows=persons).alias("first_name"),
         dice.pick(LAST_NAMES, rows=persons).alias("last_name"),
+        lost(dice.pick(LAST_NAMES, rows=persons), 0.985, dice).alias("former_last_name"),
         dice.pick(list(DEPARTMENTS), rows=persons, weights=list(DEPARTMENTS.values())).alias("department"),
         dice.pick(list(LEVELS), rows=persons, weights=[weight for weight, _ in LEVELS.values()]).alias("level"),
         _previous(persons, weights, dice).alias("previous_company"),
@@ -43,7 +46,8 @@ def make_people(persons: int, companies: pl.DataFrame, as_of: datetime, dice: Di
         score=np.minimum(dice.lognormal(22, 0.9, rows=persons), 180).astype(np.int64),
     )
     placed = _address(people.with_columns(_titles(people)), companies, dice)
-    return _previous_office(_emails(placed, companies, dice), dice)
+    reached = _at_the_office(_previous_office(placed, dice), companies, dice)
+    return _emails(reached, companies, dice)
 
 
 def as_employed(who: pl.DataFrame, company: pl.Series) -> pl.DataFrame:
@@ -141,6 +145,21 @@ def _address(people: pl.DataFrame, companies: pl.DataFrame, dice: Dice) -> pl.Da
     )
 
 
+def _at_the_office(people: pl.DataFrame, companies: pl.DataFrame, dice: Dice) -> pl.DataFrame:
+    """Let every fifth give the switchboard and the address of the office, as many others of the company do."""
+    prefixes = {country: prefix for country, (_, prefix, _) in COUNTRIES.items()}
+    rows, prefix = companies.height, companies["company_country"].replace_strict(prefixes)
+    offices = companies.select(
+        phone=pl.format("{} {}", prefix, pl.Series(dice.whole(1000, 9999, rows=rows))),
+        street=pl.format("{} {}", pl.Series(dice.whole(1, 400, rows=rows)), dice.pick(STREETS, rows=rows)),
+        postal_code=pl.Series(dice.whole(10_000, 99_999, rows=rows)).cast(pl.String),
+    )
+    is_there = people["country"] == companies["company_country"].gather(people["company"])
+    is_plain = is_there & dice.chance(0.2, rows=people.height)
+    office = offices[people["company"]]
+    return people.with_columns(office[name].zip_with(is_plain, people[name]).alias(name) for name in office.columns)
+
+
 def _previous_office(people: pl.DataFrame, dice: Dice) -> pl.DataFrame:
     rows = people.height
     return people.with_columns(
@@ -156,21 +175,30 @@ def _emails(people: pl.DataFrame, companies: pl.DataFrame, dice: Dice) -> pl.Dat
     domain, previous_domain = (companies["domain"].gather(people[name]) for name in ("company", "previous_company"))
     private = dice.pick(["gmail.example", "webmail.example"], rows=rows)
     own_domain = private.zip_with(dice.chance(0.04, rows=rows), domain)
-    names = pl.format("{}.{}", "first_name", "last_name").str.to_lowercase().str.normalize("NFKD")
+    names = pl.format("{}.{}", _letters("first_name"), _letters("last_name"))
     same = pl.int_range(pl.len()).over("local", own_domain)
     numbered = pl.when(same > 0).then(pl.format("{}{}", "local", same + 1)).otherwise("local")
     box = pl.format("{}@{}", dice.pick(["info", "sales", "office"], rows=rows), domain)
     is_boxed = dice.chance(0.06, rows=rows) & (people["company"] < max(8, companies.height // 10))
     agency = dice.chance(0.002, rows=rows)
     return (
-        people.with_columns(local=names.str.replace_many(["ø", "ł"], ["o", "l"]).str.replace_all(r"[^a-z.]", ""))
+        people.with_columns(local=names)
         .with_columns(local=numbered)
         .with_columns(
             email=pl.format("{}@{}", "local", own_domain),
             previous_email=pl.format(
                 "{}{}@{}", pl.col("local").str.replace(".", "_", literal=True), "person", previous_domain
             ),
+            former_email=pl.format(
+                "{}.{}{}@{}", _letters("first_name"), _letters("former_last_name"), "person", own_domain
+            ),
             mailbox=pl.when(agency).then(pl.lit("info@agency.example")).when(is_boxed).then(box),
         )
         .drop("local")
     )
+
+
+def _letters(name: str) -> pl.Expr:
+    """Return a name in the letters of an e-mail address."""
+    plain = pl.col(name).str.to_lowercase().str.normalize("NFKD").str.replace_many(["ø", "ł"], ["o", "l"])
+    return plain.str.replace_all("[^a-z]", "")

@@ -12,9 +12,11 @@ import polars as pl
 
 from cdp_toolkit.demo.dice import Dice
 from cdp_toolkit.demo.keys import salesforce_ids
+from cdp_toolkit.demo.slips import tagged
 
 FIRST_LEAD = 1_000_001
 PLACEHOLDER = "unknown@none.example"
+REMARK = "call him first"
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,11 @@ class Records:
     contacts
         Salesforce contacts: ``person``, ``contact_id``, ``company``, ``email``, ``is_deleted``, ``master_id``, times.
     sf_leads
-        Salesforce leads: ``person``, ``sf_lead_id``, ``company``, ``email``, ``converted_contact_id``, times.
+        Salesforce leads: ``person``, ``sf_lead_id``, ``company``, ``email``, ``converted_contact_id``,
+        ``is_former_name``, times.
     leads
         Marketo leads: ``person``, ``lead``, ``kind`` (primary, duplicate, previous, merged, deleted), ``company``,
-        ``email``, ``contact_id``, ``sf_lead_id``, ``ecids``, ``is_exported``, times.
+        ``email``, ``contact_id``, ``sf_lead_id``, ``ecids``, ``is_former_name``, ``is_exported``, times.
     """
 
     contacts: pl.DataFrame
@@ -102,10 +105,13 @@ def _sf_leads(owners: pl.DataFrame, contacts: pl.DataFrame, dice: Dice) -> pl.Da
     live = contacts.filter(~pl.col("is_deleted")).select("person", "contact_id")
     joined = chosen.join(live, on="person", how="left", maintain_order="left")
     is_previous = pl.col("previous_company").is_not_null() & dice.chance(0.4, rows=rows)
+    is_former = pl.col("former_last_name").is_not_null() & dice.chance(0.7, rows=rows)
+    present = pl.when(is_former & dice.chance(0.5, rows=rows)).then("former_email").otherwise("email")
     return joined.select(
         "person",
         pl.when(is_previous).then("previous_company").otherwise("company").alias("company"),
-        pl.when(is_previous).then("previous_email").otherwise("email").alias("email"),
+        pl.when(is_previous).then("previous_email").otherwise(present).alias("email"),
+        is_former_name=is_former,
         converted_contact_id=pl.when(dice.chance(0.85, rows=rows)).then("contact_id"),
         sf_lead_id=salesforce_ids("00Q", np.arange(rows)),
         created_at=pl.col("known_at") - timedelta(days=1),
@@ -161,22 +167,26 @@ def _primary(linked: pl.DataFrame, dice: Dice) -> pl.DataFrame:
         email=_given_email(dice, rows=rows, has_crm_id=is_synced & (has_contact | pl.col("sf_lead_id").is_not_null())),
     ).select(
         "person", "company", "email", "contact_id", "sf_lead_id", "ecids", "updated_at",
-        created_at="known_at", kind=pl.lit("primary"),
+        created_at="known_at", kind=pl.lit("primary"), is_former_name=pl.lit(False),
     )  # fmt: skip
 
 
 def _given_email(dice: Dice, *, rows: int, has_crm_id: pl.Expr) -> pl.Expr:
-    """Return the address as it was typed: shared, mistyped (only where a CRM id links), missing, a placeholder."""
+    """Return the address as it was typed: shared, mistyped, missing, a placeholder, a remark, with a tag."""
     mistyped = pl.concat_str(pl.col("email").str.head(2), pl.col("email").str.slice(3))
     return (
         pl.when(pl.col("mailbox").is_not_null())
         .then("mailbox")
-        .when(has_crm_id & dice.chance(0.05, rows=rows))
+        .when((has_crm_id & dice.chance(0.05, rows=rows)) | dice.chance(0.015, rows=rows))
         .then(mistyped)
         .when(dice.chance(0.03, rows=rows))
         .then(None)
         .when(dice.chance(0.004, rows=rows))
         .then(pl.lit(PLACEHOLDER))
+        .when(dice.chance(0.003, rows=rows))
+        .then(pl.lit(REMARK))
+        .when(dice.chance(0.01, rows=rows))
+        .then(tagged(pl.col("email"), dice, rows=rows))
         .otherwise("email")
     )
 
@@ -196,12 +206,14 @@ def _previous(linked: pl.DataFrame, dice: Dice) -> pl.DataFrame:
         pl.col("known_at").alias("updated_at"),
         created_at=pl.col("known_at") - timedelta(days=200),
         kind=pl.lit("previous"),
+        is_former_name=pl.lit(True),
     )
 
 
 def _twin(primary: pl.DataFrame, kind: str, probability: float, dice: Dice) -> pl.DataFrame:
     """Make a second, older lead with the same e-mail and without a CRM id."""
-    chosen = primary.filter((pl.col("email") != PLACEHOLDER) & dice.chance(probability, rows=primary.height))
+    is_address = ~pl.col("email").is_in([PLACEHOLDER, REMARK])
+    chosen = primary.filter(is_address & dice.chance(probability, rows=primary.height))
     return chosen.with_columns(
         pl.lit(None, pl.String).alias("contact_id"),
         pl.lit(None, pl.String).alias("sf_lead_id"),
@@ -209,4 +221,5 @@ def _twin(primary: pl.DataFrame, kind: str, probability: float, dice: Dice) -> p
         updated_at="created_at",
         created_at=pl.col("created_at") - timedelta(days=30),
         kind=pl.lit(kind),
+        is_former_name=pl.lit(True),
     )

@@ -7,8 +7,8 @@ import polars as pl
 
 from cdp_toolkit.demo.dice import Dice
 from cdp_toolkit.demo.keys import salesforce_ids
-from cdp_toolkit.demo.marketo import mistyped, shouted
 from cdp_toolkit.demo.people import as_employed
+from cdp_toolkit.demo.slips import national, written_emails, written_names
 from cdp_toolkit.demo.words import LEAD_SOURCES
 
 
@@ -105,12 +105,13 @@ def export_contacts(contacts: pl.DataFrame, people: pl.DataFrame, accounts: pl.S
         One row a contact, in Salesforce's field names.
     """
     who = people[contacts["person"]]
-    first, last = (mistyped(who[name], 0.02, dice) for name in ("first_name", "last_name"))
+    never = pl.repeat(False, contacts.height, eager=True)
+    first, last = written_names(who, never, dice, mistyped=0.02)
     return contacts.select(
         pl.col("contact_id").alias("Id"), accounts.gather(contacts["company"]).alias("AccountId"),
         first.alias("FirstName"), last.alias("LastName"), pl.format("{} {}", first, last).alias("Name"),
-        shouted(contacts["email"], dice).alias("Email"),
-        who["title"].alias("Title"), who["department"].alias("Department"), who["phone"].alias("Phone"),
+        written_emails(contacts["email"], dice).alias("Email"),
+        who["title"].alias("Title"), who["department"].alias("Department"), national(who["phone"], 0.4, dice).alias("Phone"),
         who["street"].alias("MailingStreet"), who["city"].alias("MailingCity"),
         who["postal_code"].alias("MailingPostalCode"), who["country"].alias("MailingCountry"),
         (who["is_opted_out"] & dice.chance(0.8, rows=contacts.height)).alias("HasOptedOutOfEmail"),
@@ -125,7 +126,7 @@ def export_leads(leads: pl.DataFrame, people: pl.DataFrame, companies: pl.DataFr
     Parameters
     ----------
     leads
-        Leads: ``person``, ``sf_lead_id``, ``company``, ``email``, ``converted_contact_id``, times.
+        Leads: ``person``, ``sf_lead_id``, ``company``, ``email``, ``converted_contact_id``, ``is_former_name``, times.
     people, companies
         Who they are.
     dice
@@ -138,11 +139,11 @@ def export_leads(leads: pl.DataFrame, people: pl.DataFrame, companies: pl.DataFr
     """
     who, firm = as_employed(people[leads["person"]], leads["company"]), companies[leads["company"]]
     is_converted = pl.col("converted_contact_id").is_not_null()
-    first, last = (mistyped(who[name], 0.03, dice) for name in ("first_name", "last_name"))
+    first, last = written_names(who, leads["is_former_name"], dice, mistyped=0.03)
     status = dice.pick(["Open - Not Contacted", "Working - Contacted", "Closed - Not Converted"], rows=leads.height)
     return leads.select(
         pl.col("sf_lead_id").alias("Id"), first.alias("FirstName"), last.alias("LastName"),
-        shouted(leads["email"], dice).alias("Email"), who["title"].alias("Title"), who["phone"].alias("Phone"),
+        written_emails(leads["email"], dice).alias("Email"), who["title"].alias("Title"), national(who["phone"], 0.4, dice).alias("Phone"),
         firm["company_name"].alias("Company"), pl.format("https://www.{}", firm["domain"]).alias("Website"),
         who["street"].alias("Street"), who["city"].alias("City"), who["postal_code"].alias("PostalCode"),
         who["country"].alias("Country"),

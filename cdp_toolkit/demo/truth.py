@@ -8,53 +8,40 @@ from cdp_toolkit.demo.dirt import Tables, bad_rows
 from cdp_toolkit.demo.keys import MARKETO, REGISTRY, SALESFORCE, source_keys
 from cdp_toolkit.demo.marketo import FIRST_PROGRAM
 from cdp_toolkit.demo.reality import Reality
-from cdp_toolkit.demo.records import PLACEHOLDER
+from cdp_toolkit.demo.records import PLACEHOLDER, REMARK
+from cdp_toolkit.demo.ties import tied_ids
+from cdp_toolkit.demo.words import FIRST_NAMES
 
 
-def list_records(real: Reality, opportunities: pl.DataFrame) -> pl.DataFrame:
+def list_records(real: Reality, exports: Tables) -> pl.DataFrame:
     """Say of every exported record whom or what it truly is.
 
     Parameters
     ----------
     real
         The true world.
-    opportunities
-        The deals that Marketo exports.
+    exports
+        Clean rows of every source.
 
     Returns
     -------
     polars.DataFrame
         One row a record: ``entity``, ``source_key``, ``true_id``, and ``linkable_id``: of the records of one person
-        those have the same that the exports tie together. A lead of a former job has another phone, address and e-mail;
-        where no CRM id and no browser leads from it to the present, nothing in the exports says that it is the same
-        person, and it has a negative ``linkable_id``.
+        those have the same that the exports tie together by any value. A lead of a former job has another phone,
+        address and e-mail; where no CRM id and no browser leads from it to the present, nothing in the exports says
+        that it is the same person, and it has a negative ``linkable_id``.
     """
     records = pl.concat(
         pl.DataFrame({"source_key": source_keys(keys, instance), "true_id": true.cast(pl.Int64)})
         .filter(keys.is_not_null())
         .select(pl.lit(entity).alias("entity"), "source_key", "true_id")
-        for entity, keys, true, instance in _exported(real, opportunities)
+        for entity, keys, true, instance in _exported(real, exports["marketo"]["opportunities"])
     )
-    is_apart = (pl.col("entity") == "person") & pl.col("source_key").is_in(_untied(real).implode())
-    return records.with_columns(linkable_id=pl.when(is_apart).then(-1 - pl.col("true_id")).otherwise("true_id"))
-
-
-def _untied(real: Reality) -> pl.Series:
-    """Return the keys of the records of former jobs from which nothing leads to the present one."""
-    records, now = real.records, real.people.select("person", present="company")
-    leads = records.leads.filter("is_exported")
-    browsing = leads.filter((pl.col("kind") == "primary") & pl.col("ecids").is_not_null())
-    in_marketo = leads.select(
-        "person", "company", source_key=source_keys(leads["lead"], MARKETO),
-        is_bridge=pl.col("contact_id").is_not_null()
-        | (pl.col("ecids").is_not_null() & pl.col("person").is_in(browsing["person"].implode())),
-    )  # fmt: skip
-    in_crm = records.sf_leads.select(
-        "person", "company", source_key=source_keys(records.sf_leads["sf_lead_id"], SALESFORCE),
-        is_bridge=pl.col("converted_contact_id").is_not_null(),
-    )  # fmt: skip
-    former = pl.concat([in_marketo, in_crm]).join(now, on="person").filter(pl.col("company") != pl.col("present"))
-    return former.filter(~pl.col("is_bridge").any().over("person"))["source_key"]
+    is_person = records["entity"] == "person"
+    people, others = records.filter(is_person), records.filter(~is_person)
+    return pl.concat([
+        people.with_columns(linkable_id=tied_ids(people, exports)), others.with_columns(linkable_id="true_id")
+    ])  # fmt: skip
 
 
 def _exported(real: Reality, opportunities: pl.DataFrame) -> Iterator[tuple[str, pl.Series, pl.Series, str]]:
@@ -73,15 +60,19 @@ def _exported(real: Reality, opportunities: pl.DataFrame) -> Iterator[tuple[str,
     yield "campaign", real.campaign_ids, real.campaigns["campaign"], SALESFORCE
 
 
-def list_facts(real: Reality, sources: Tables) -> dict[str, dict[str, int]]:
+def list_facts(real: Reality, exports: Tables, sources: Tables, truth: pl.DataFrame) -> dict[str, dict[str, int]]:
     """Count what is in the world.
 
     Parameters
     ----------
     real
         The true world.
+    exports
+        Clean rows of every source.
     sources
         Rows of every source, dirt included.
+    truth
+        Of ``list_records``.
 
     Returns
     -------
@@ -91,22 +82,43 @@ def list_facts(real: Reality, sources: Tables) -> dict[str, dict[str, int]]:
     return {
         "rows": {f"{source}/{name}": frame.height for source in sources for name, frame in sources[source].items()},
         "bad_rows": bad_rows(),
-        "difficulties": _difficulties(real),
+        "difficulties": dict(sorted((_of_records(real) | _of_people(real) | _of_rows(exports, truth)).items())),
     }
 
 
-def _difficulties(real: Reality) -> dict[str, int]:
-    people, leads = real.people, real.records.leads
-    shared = real.devices.filter(pl.col("ecid").is_duplicated())
+def _of_records(real: Reality) -> dict[str, int]:
+    leads = real.records.leads
     return {
         **{f"{kind}_leads": leads.filter(pl.col("kind") == kind).height for kind in leads["kind"].unique().sort()},
         "converted_leads": real.records.sf_leads["converted_contact_id"].drop_nulls().len(),
         "deleted_contacts": real.records.contacts.filter("is_deleted").height,
-        "former_jobs_tied_by_nothing": _untied(real).len(),
-        "job_changes": people["previous_company"].drop_nulls().len(),
         "leads_without_email": leads["email"].null_count(),
+        "placeholder_emails": leads.filter(pl.col("email") == PLACEHOLDER).height,
+        "remarks_for_emails": leads.filter("is_exported", pl.col("email") == REMARK).height,
+        "tagged_emails": leads.filter(pl.col("email").str.contains("+", literal=True)).height,
+    }
+
+
+def _of_people(real: Reality) -> dict[str, int]:
+    people = real.people
+    shared = real.devices.filter(pl.col("ecid").is_duplicated())
+    return {
+        "job_changes": people["previous_company"].drop_nulls().len(),
+        "name_twins_at_one_company": int(people.select("company", "first_name", "last_name").is_duplicated().sum()),
         "opted_out_people": people.filter("is_opted_out").height,
         "people_on_shared_devices": shared["person"].n_unique(),
-        "placeholder_emails": leads.filter(pl.col("email") == PLACEHOLDER).height,
+        "people_who_took_another_name": people["former_last_name"].drop_nulls().len(),
         "shared_mailbox_people": people["mailbox"].drop_nulls().len(),
+        "switchboard_people": int(people.select("company", "phone", "postal_code").is_duplicated().sum()),
+    }
+
+
+def _of_rows(exports: Tables, truth: pl.DataFrame) -> dict[str, int]:
+    leads, contacts = exports["marketo"]["leads"], exports["salesforce"]["Contact"]
+    known = set(FIRST_NAMES)
+    return {
+        "leads_without_phone": leads["phone"].null_count(),
+        "national_phones": int((~contacts["Phone"].str.starts_with("+")).sum()),
+        "records_tied_by_nothing": truth.filter(pl.col("linkable_id") < 0).height,
+        "swapped_names": leads.filter(pl.col("lastName").is_in(known), ~pl.col("firstName").is_in(known)).height,
     }

@@ -57,10 +57,11 @@ def make_world(persons: int, seed: int, as_of: datetime) -> World:
     clean = make_exports(real)
     sources = dirty(clean, Dice(seed, "dirt"))
     settings: dict[str, object] = {"persons": persons, "seed": seed, "as_of": as_of.isoformat()}
+    truth = list_records(real, clean)
     return World(
         people=real.people,
         companies=real.companies,
         sources=sources,
-        truth=list_records(real, clean["marketo"]["opportunities"]),
-        facts=settings | list_facts(real, sources),
+        truth=truth,
+        facts=settings | list_facts(real, clean, sources, truth),
     )

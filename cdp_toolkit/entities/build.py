@@ -26,7 +26,7 @@ class Built:
     entities
         Records by entity, one row per ``source_key``; every entity of the model is there.
     rejected
-        One row per value that kept its row out of the entities.
+        One row per value that kept its row out of the entities, or that its row was kept without.
     merges
         One row per merged record: ``entity``, ``source_key`` of the winner, ``value`` (key of the loser), ``seen_at``.
     unknown_columns
@@ -75,7 +75,7 @@ def build_entities(
             entity = model.entity(output.entity)
             read = read_records(_readable(landed), output, entity, lookups, engine)
             refused.append(rejected(read, landed, entity))
-            good = read.filter(nw.col("_problems") == "").drop("_problems")
+            good = read.filter(nw.col("_problems") == "").drop("_problems", "_remarks")
             parts[entity.name].append(good)
             if output.into is not None:
                 merged.append(_merges(good, entity))

@@ -1,10 +1,11 @@
 """Landing and mapping become records: typed rows of an entity, each with what is wrong with it.
 
-A row with a bad value is no record: it is kept whole in ``_rejected``, one row for each bad value. Nothing that was
-delivered becomes null without being told.
+A row with a bad value is no record: it is kept whole in ``_rejected``, one row for each bad value. An e-mail address that
+is none does not cost the row: the record is kept without it, and ``_rejected`` says so. Nothing that was delivered
+becomes null without being told.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import narwhals as nw
 
@@ -15,6 +16,9 @@ from cdp_toolkit.model import Entity, Field
 from cdp_toolkit.model.types import REASONS, clean, frame_type
 
 _BETWEEN_PROBLEMS, _BETWEEN_PARTS = "\x1e", "\x1f"
+# People write anything into this field, and what else they say is worth keeping.
+_DISPENSABLE = "email"
+_KEPT_WITHOUT = "; the row was kept without it"
 
 
 def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[str, Frame], engine: Engine) -> Frame:
@@ -37,8 +41,8 @@ def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[s
     -------
     Frame
         One row per delivered row that the output is about: where it stood, ``source_key`` and its parts,
-        ``is_deleted``, the entity's columns, ``_into`` (key of the record that this one was merged into) and
-        ``_problems`` (empty for a good row).
+        ``is_deleted``, the entity's columns, ``_into`` (key of the record that this one was merged into),
+        ``_problems`` (empty for a good row) and ``_remarks`` (on values that a good row is kept without).
     """
     values = {name: value for name, value in output.values(entity).items() if _has_instance(landed, value)}
     frame, known = landed.with_values(output.words(entity), lookups, engine)
@@ -54,17 +58,20 @@ def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[s
     )
     keyed = mapped.with_columns(*_keys(landed, output), *_texts(landed, entity, values))
     typed = engine.parse(keyed, {name: entity.fields[name].type for name in values})
-    problems = [*_key_problems(landed, output), *_value_problems(landed, entity, values)]
+    dispensable = {name for name in values if _is_dispensable(entity.fields[name])}
+    needed = {name: value for name, value in values.items() if name not in dispensable}
+    problems = [*_key_problems(landed, output), *_value_problems(landed, entity, needed)]
+    remarks = _value_problems(landed, entity, {name: values[name] for name in dispensable})
     return typed.select(
         *ORIGIN,
         "source_key", "source_type", "source_instance", "source_id", "is_deleted", "_into",
         *_columns(entity, values),
-        _problems=nw.concat_str(problems, separator=_BETWEEN_PROBLEMS, ignore_nulls=True),
+        _problems=_told_of(problems), _remarks=_told_of(remarks),
     )  # fmt: skip
 
 
 def rejected(records: Frame, landed: Landed, entity: Entity) -> Frame:
-    """Return what kept rows from becoming records.
+    """Return what kept rows from becoming records, and values from staying in them.
 
     Parameters
     ----------
@@ -80,12 +87,15 @@ def rejected(records: Frame, landed: Landed, entity: Entity) -> Frame:
     Frame
         One row per bad value, with the columns of ``entities/_rejected``.
     """
-    bad = records.filter(nw.col("_problems") != "")
-    each = bad.select(
-        *ORIGIN, problem=nw.col("_problems").str.split(_BETWEEN_PROBLEMS)
-    ).explode("problem")  # fmt: skip
+    told = [nw.when(nw.col(name) != "").then(nw.col(name)) for name in ("_problems", "_remarks")]
+    bad = records.with_columns(
+        _told=nw.concat_str(told, separator=_BETWEEN_PROBLEMS, ignore_nulls=True),
+        _fate=nw.when(nw.col("_problems") == "").then(nw.lit(_KEPT_WITHOUT)).otherwise(nw.lit("")),
+    ).filter(nw.col("_told") != "")
+    each = bad.select(*ORIGIN, "_fate", problem=nw.col("_told").str.split(_BETWEEN_PROBLEMS)).explode("problem")
     part = nw.col("problem").str.split(_BETWEEN_PARTS).list
-    return _rejected_rows(each, landed, entity.name, column=part.get(0), value=part.get(1), reason=part.get(2))
+    reason = nw.concat_str(part.get(2), nw.col("_fate"))
+    return _rejected_rows(each, landed, entity.name, column=part.get(0), value=part.get(1), reason=reason)
 
 
 def unreadable(landed: Landed, entity: str, reason: str | None = None) -> Frame:
@@ -120,6 +130,14 @@ def _rejected_rows(
         entity=nw.lit(entity), column=_filled(column), value=_filled(value), reason=reason,
         rejected_at=nw.col("_loaded_at"),
     )  # fmt: skip
+
+
+def _is_dispensable(field: Field) -> bool:
+    return field.type == _DISPENSABLE and not field.required
+
+
+def _told_of(problems: Iterable[nw.Expr]) -> nw.Expr:
+    return nw.concat_str([nw.lit(None, nw.String), *problems], separator=_BETWEEN_PROBLEMS, ignore_nulls=True)
 
 
 def _filled(text: nw.Expr) -> nw.Expr:

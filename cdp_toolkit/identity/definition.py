@@ -1,9 +1,12 @@
 """What a user may say about identities, under ``identity`` in ``cdp.yaml``."""
 
 import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from cdp_toolkit.errors import UnknownNameError
 
 _ROLES = (
     "abuse", "accounting", "accounts", "admin", "billing", "careers", "contact", "customerservice", "enquiries",
@@ -170,6 +173,26 @@ class IdentityRules(BaseModel):
         return known | {
             name: known.get(name, {}) | rule if isinstance(rule, dict) else rule for name, rule in said.items()
         }
+
+    def check(self, carried: Iterable[str], *, where: str = "cdp.yaml") -> None:
+        """Check that every namespace with a rule is carried by something.
+
+        Parameters
+        ----------
+        carried
+            Namespaces of the model's fields.
+        where
+            What the rules are written in, for the error.
+
+        Raises
+        ------
+        UnknownNameError
+            If nothing carries a namespace; with the nearest ones.
+        """
+        known = [*carried, *_DEFAULTS]
+        for name in self.namespaces:
+            if name not in known:
+                raise UnknownNameError("namespace", name, known, where=f"{where}, identity.namespaces")
 
     def namespace(self, name: str) -> Namespace:
         """Return the rule of a namespace.

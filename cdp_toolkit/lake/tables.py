@@ -48,7 +48,7 @@ class Table:
 
 
 _TABLES = (
-    Table("entities/_rejected", "a value that kept its row out of the entity tables", "load",
+    Table("entities/_rejected", "a value that could not be taken, alone or with its row", "load",
           ("source", "object", "file", "line", "column"),
           {"source": "text", "object": "text", "file": "text", "line": "integer", "entity": "text", "column": "text",
            "value": "text", "reason": "text", "rejected_at": "timestamp"}),

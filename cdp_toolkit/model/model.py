@@ -232,6 +232,12 @@ class Model(BaseModel):
             raise UnknownNameError("entity", name, self.entities, where=where)
         return self.entities[name]
 
+    @cached_property
+    def namespaces(self) -> list[str]:
+        """Namespaces of identities that fields carry or that are keys of records, in order."""
+        own = {field.namespace for entity in self.entities.values() for field in entity.fields.values()}
+        return sorted({name for name in own if name} | {f"{name}_key" for name in self.entities})
+
     def extended(self, columns: dict[str, dict[str, Any]], *, where: str = "schema.yaml") -> "Model":
         """Return the model with a workspace's own columns.
 

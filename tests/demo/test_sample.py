@@ -22,7 +22,7 @@ def files_of(folder: Path) -> list[str]:
 
 
 def test_making_the_sample_again_gives_the_same_files(tmp_path):
-    write_world(make_world(2_000, 7, AS_OF), tmp_path)
+    write_world(make_world(400, 7, AS_OF), tmp_path)
 
     texts = [name for name in files_of(tmp_path) if not name.endswith(".parquet")]
 
@@ -31,7 +31,7 @@ def test_making_the_sample_again_gives_the_same_files(tmp_path):
 
 
 def test_the_sample_is_small():
-    assert sum(file.stat().st_size for file in SAMPLE.rglob("*") if file.is_file()) < 5_000_000
+    assert sum(file.stat().st_size for file in SAMPLE.rglob("*") if file.is_file()) < 1_000_000
 
 
 def test_a_workspace_has_definitions_exports_and_truth(tmp_path):

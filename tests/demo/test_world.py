@@ -52,7 +52,9 @@ def test_the_world_grows_with_the_number_of_people(persons):
     "difficulty",
     [
         "converted_leads", "deleted_contacts", "deleted_leads", "duplicate_leads", "job_changes", "leads_without_email",
-        "merged_leads", "opted_out_people", "people_on_shared_devices", "placeholder_emails", "shared_mailbox_people",
+        "leads_without_phone", "merged_leads", "name_twins_at_one_company", "national_phones", "opted_out_people",
+        "people_on_shared_devices", "people_who_took_another_name", "placeholder_emails", "records_tied_by_nothing",
+        "remarks_for_emails", "shared_mailbox_people", "swapped_names", "switchboard_people", "tagged_emails",
     ],
 )  # fmt: skip
 def test_every_promised_difficulty_is_in_a_small_world(world, difficulty):
@@ -67,15 +69,17 @@ def test_people_of_different_names_share_a_mailbox(world):
     assert people["names"].max() > 1
 
 
-def test_a_mistyped_email_can_be_told_by_an_id_of_the_crm(world):
+def test_most_mistyped_emails_can_be_told_by_an_id_of_the_crm(world):
     leads = marketo(world, "leads").select("email", crm_id=pl.coalesce("sfdcContactId", "sfdcLeadId"))
-    true = pl.concat([world.people["email"], world.people["previous_email"], world.people["mailbox"]]).drop_nulls()
+    people = world.people
+    true = pl.concat([people[name] for name in ("email", "previous_email", "former_email", "mailbox")]).drop_nulls()
     address = pl.col("email").str.strip_chars().str.to_lowercase()
 
-    odd = leads.filter(~address.is_in(true.implode()), address.str.contains("@"), address != "unknown@none.example")
+    odd = leads.filter(
+        ~address.is_in(true.implode()), address.str.contains("^[^+]+@"), address != "unknown@none.example"
+    )
 
-    assert odd.height > 0
-    assert odd.group_by(address).agg(pl.col("crm_id").drop_nulls().len())["crm_id"].min() > 0
+    assert 0.5 < odd["crm_id"].drop_nulls().len() / odd.height < 1
 
 
 def test_a_converted_lead_names_a_contact_that_exists(world):
@@ -185,15 +189,16 @@ def test_the_truth_covers_every_good_record_once(world):
 
 def test_no_value_of_an_export_ties_a_record_that_the_truth_calls_untied(world):
     leads, truth = marketo(world, "leads"), world.truth.filter(entity="person")
+    address = pl.col("value").str.strip_chars().str.to_lowercase().str.replace(r"\+[^@]*", "")
     told = pl.concat([
-        leads.select(pl.col("id") + "@123-ABC-456.Marketo", value=pl.col(name).str.to_lowercase(), kind=pl.lit(kind))
+        leads.select(pl.col("id") + "@123-ABC-456.Marketo", value=name, kind=pl.lit(kind))
         for name, kind in (("email", "email"), ("phone", "phone"), ("ecids", "ecid"), ("sfdcContactId", "contact"))
     ] + [
-        salesforce(world, name).select(
-            id=pl.col("Id") + "@00D5g000000demo.Salesforce", value=pl.col(value).str.to_lowercase(), kind=pl.lit(kind)
-        )
+        salesforce(world, name).select(id=pl.col("Id") + "@00D5g000000demo.Salesforce", value=value, kind=pl.lit(kind))
         for name in ("Lead", "Contact") for value, kind in (("Email", "email"), ("Phone", "phone"))
-    ]).with_columns(pl.col("value").str.split(";")).explode("value").drop_nulls("value")  # fmt: skip
+    ]).with_columns(
+        pl.when(kind="phone").then(pl.col("value").str.replace_all(r"\D", "").str.tail(7)).otherwise(address).str.split(";")
+    ).explode("value").drop_nulls("value").filter(~pl.col("value").is_in(["unknown@none.example", "call him first"]))  # fmt: skip
     owned = told.join(truth, left_on="id", right_on="source_key")
 
     ties = owned.group_by("true_id", "kind", "value").agg(pl.col("linkable_id").n_unique())

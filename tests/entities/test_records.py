@@ -103,6 +103,15 @@ def test_a_row_is_refused_once_for_each_bad_value_and_keeps_its_place(build, row
     ]
 
 
+def test_a_record_is_kept_without_an_address_that_is_none(build, rows):
+    built = build("marketo", {"leads": [{"id": "1", "email": "n/a", "firstName": "Ana"}]})
+
+    assert rows(built.entities["person"], "source_id", "first_name", "email") == [("1", "Ana", None)]
+    assert rows(built.rejected, "column", "value", "reason") == [
+        ("email", "n/a", "not an e-mail address; the row was kept without it")
+    ]
+
+
 def test_a_row_without_what_its_entity_requires_is_refused_unless_it_is_deleted(build, rows):
     members = [{"Id": "1", "CampaignId": "701"}, {"Id": "2", "CampaignId": "701", "IsDeleted": "true"}]
 
