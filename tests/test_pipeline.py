@@ -34,7 +34,7 @@ def lake(tmp_path, engine):
 def loaded(lake, engine):
     def load(entities, identities):
         with lake.run("load") as run:
-            for name in Model.standard().entities:
+            for name in Model.standard().recorded:
                 columns = table(f"entities/{name}").columns
                 schema = pa.schema([(column, arrow_type(kind)) for column, kind in columns.items()])
                 rows = [dict.fromkeys(schema.names) | row for row in entities.get(name, [])]

@@ -284,7 +284,7 @@ class Model(BaseModel):
         Returns
         -------
         Model
-            Ten entities after the public Experience Data Model.
+            Ten entities after the public Experience Data Model, and those that profiles are made of besides.
 
         Examples
         --------

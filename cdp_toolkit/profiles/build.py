@@ -7,6 +7,7 @@ import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Model
+from cdp_toolkit.profiles.components import person_components, person_identities
 from cdp_toolkit.profiles.merge import add_identities, merge_records
 from cdp_toolkit.profiles.policies import Policy
 from cdp_toolkit.profiles.relations import (
@@ -17,15 +18,17 @@ from cdp_toolkit.profiles.relations import (
     rekey_rows,
     related_accounts,
 )
+from cdp_toolkit.profiles.rollups import account_pipelines, account_roles, roll_up
 
 # Entities whose records are stitched; the rows of all others tie these to each other.
 PROFILES = ("person", "account", "opportunity", "campaign", "marketing_list")
+_PLAIN = tuple(name for name in PROFILES if name != "account")
 _TIES = ("account_person", "opportunity_person", "campaign_member", "marketing_list_member")
 
 Tables = Iterator[tuple[str, Frame]]
 
 # Tables that each merge policy has of its own; all others are the same under every policy.
-BY_POLICY = PROFILES
+BY_POLICY = (*PROFILES, "account_pipeline")
 
 
 def build_profiles(scan: Callable[[str], Frame], model: Model, policies: Sequence[Policy], engine: Engine) -> Tables:
@@ -50,18 +53,34 @@ def build_profiles(scan: Callable[[str], Frame], model: Model, policies: Sequenc
     keys = Keys(scan("identity/identities"), engine)
     merged = _Merged(scan, model, keys, engine)
     default, *further = policies
-    for name in PROFILES:
-        yield default.table(name), merged(name, default)
+    for name in _PLAIN:
+        yield name, merged(name, default)
     for name in _TIES:
         yield name, rekey_rows(scan(f"entities/{name}"), model.entity(name), keys)
     yield "event", rekey_events(scan("entities/event"), model.entity("event"), keys)
     people, ties = scan("entities/person"), scan("profiles/account_person")
-    yield "person_account", person_accounts(people, scan("identity/person_ids"), ties, keys)
+    ids = scan("identity/person_ids")
+    yield "person_account", person_accounts(people, ids, ties, keys)
+    yield "person_component", person_components(people, ids, model.entity("person_component"), keys)
+    yield "person_identity", person_identities(scan("identity/identities"))
+    yield from _accounts(default, merged)
+    yield "account_role", account_roles(ties, scan("profiles/opportunity_person"), scan("profiles/opportunity"))
     accounts, records, ids = scan("profiles/account"), scan("entities/account"), scan("identity/account_ids")
     yield "account_account", related_accounts(accounts, records, ids, keys)
     for policy in further:
-        for name in PROFILES:
+        for name in _PLAIN:
             yield policy.table(name), merged(name, policy)
+        yield from _accounts(policy, merged)
+
+
+def _accounts(policy: Policy, merged: "_Merged") -> Tables:
+    """Make the accounts of a policy, which add up its opportunities."""
+    scan = merged.scan
+    yield policy.table("account_pipeline"), account_pipelines(scan(f"profiles/{policy.table('opportunity')}"))
+    pipelines = scan(f"profiles/{policy.table('account_pipeline')}")
+    ties, events = scan("profiles/person_account"), scan("profiles/event")
+    accounts = merged("account", policy)
+    yield policy.table("account"), roll_up(accounts, pipelines=pipelines, person_accounts=ties, events=events)
 
 
 def table_of(name: str, policy: str | None) -> str:

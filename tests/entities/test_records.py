@@ -285,7 +285,7 @@ def test_an_object_without_a_place_in_the_model_is_kept_with_the_reason(build, r
 def test_every_entity_is_there_and_what_nothing_reads_is_told(build, rows):
     built = build("marketo", {"leads": [{"id": "1", "Favorite_Color__c": "green"}], "surprises": [{"id": "1"}]})
 
-    assert set(built.entities) == set(MODEL.entities)
+    assert set(built.entities) == set(MODEL.recorded)
     assert rows(built.entities["campaign"], "source_key") == []
     assert built.unknown_columns == {"src/leads": ["Favorite_Color__c"]}
     assert built.unknown_objects == ["src/surprises"]

@@ -3,7 +3,9 @@
 import datetime as dt
 from typing import NamedTuple
 
+import duckdb
 import pytest
+from deltalake import DeltaTable
 
 import cdp_toolkit as cdp
 from cdp_toolkit.demo import make_workspace
@@ -26,3 +28,14 @@ def line(tmp_path_factory) -> Walked:
     workspace = cdp.Workspace(folder)
     loaded, stitched = workspace.load(), workspace.stitch()
     return Walked(workspace, loaded, stitched, workspace.evaluate(as_of=AS_OF), workspace.activate(as_of=AS_OF))
+
+
+@pytest.fixture(scope="session")
+def sql(line):
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for name, version in line.workspace.lake.log.versions().items():
+        if name.startswith("profiles/"):
+            files = DeltaTable(f"{line.workspace.lake.uri}/{name}", version=version).file_uris()
+            connection.read_parquet(files).create_view(name.removeprefix("profiles/"))
+    return connection

@@ -1,8 +1,6 @@
 """The published use cases, counted a second way: in SQL by DuckDB over the same tables."""
 
-import duckdb
 import pytest
-from deltalake import DeltaTable
 
 OPEN_MILLION = (
     "SELECT account_id FROM opportunity WHERE is_closed = false AND amount >= 1000000 AND account_id IS NOT NULL"
@@ -62,17 +60,6 @@ COUNTS = {
         AND profile_id NOT IN (SELECT pa.account_id FROM person_account pa JOIN event e USING (profile_id)
          WHERE e.event_type = 'web.webpagedetails.pageViews' AND {LAST_30_DAYS})""",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def sql(line):
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    for name, version in line.workspace.lake.log.versions().items():
-        if name.startswith("profiles/"):
-            files = DeltaTable(f"{line.workspace.lake.uri}/{name}", version=version).file_uris()
-            connection.read_parquet(files).create_view(name.removeprefix("profiles/"))
-    return connection
 
 
 def test_every_segment_of_the_demo_is_counted_here(line):

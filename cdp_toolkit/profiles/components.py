@@ -1,0 +1,50 @@
+"""The records and the identities that a person is made of, a row each."""
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Frame
+from cdp_toolkit.model import Entity
+from cdp_toolkit.profiles.relations import Keys, add_references
+
+
+def person_components(records: Frame, ids: Frame, entity: Entity, keys: Keys) -> Frame:
+    """Return what each source says of a person.
+
+    Parameters
+    ----------
+    records
+        One row per person record, as in ``entities/person``.
+    ids
+        One row per person record: ``source_key``, ``profile_id``, ``is_deleted``.
+    entity
+        ``person_component``; its fields are columns of the records.
+    keys
+        Finds the accounts.
+
+    Returns
+    -------
+    Frame
+        One row per record that is not deleted: ``profile_id``, ``source_key``, the entity's columns and ``account_id``
+        of the account that the record names.
+    """
+    live = ids.filter(~nw.col("is_deleted")).select("source_key", "profile_id")
+    owned = records.join(live, on="source_key", how="inner").with_columns(person_key=nw.col("source_key"))
+    return add_references(owned.select("profile_id", "source_key", *entity.fields), entity, keys)
+
+
+def person_identities(identities: Frame) -> Frame:
+    """Return the identities that lead to each person, besides the keys of their records.
+
+    Parameters
+    ----------
+    identities
+        One row per identity, as in ``identity/identities``.
+
+    Returns
+    -------
+    Frame
+        ``profile_id``, ``source_key`` (namespace and value), ``namespace`` and ``value``.
+    """
+    own = identities.filter((nw.col("entity") == "person") & (nw.col("namespace") != "person_key"))
+    key = nw.concat_str("namespace", "value", separator=":")
+    return own.select("profile_id", key.alias("source_key"), "namespace", "value")
