@@ -234,7 +234,9 @@ def evaluate(
 
         def evaluated(policy: str, these: Sequence[str]) -> Evaluation:
             scan = partial(_scan_profiles, run, policy)
-            return evaluate_segments(segments, scan, lake.model, as_of=as_of, timezone=timezone, only=these)
+            return evaluate_segments(
+                segments, scan, lake.model, as_of=as_of, timezone=timezone, only=these, engine=lake.engine
+            )
 
         found, members = _by_policy(evaluated, [each for each in segments if each.name in names], policies, lake)
         run.problems += [f"{name}: {error.message}" for name, error in found.failed.items()]

@@ -76,6 +76,7 @@ def buckets(profiles: Frame, *, size: int = BUCKET_SIZE, only: Frame | None = No
     ((count,),) = _rows(asked.select(count=id_.count()))
     if count <= size:
         return [Bucket(only=only)]
+    size = -(-count // -(-count // size))  # buckets of one size, not full ones and a rest
     ((first, last),) = _rows(asked.select(first=id_.min(), last=id_.max()))
     # Ids are hashes, but the smallest of those of a profile: more lie low than high, so they are counted and not assumed.
     width = (last - first) // _SLOTS + 1
@@ -89,7 +90,7 @@ def _full(slots: Iterable[tuple[int, int]], size: int) -> Iterator[int]:
     """Return the slots before which a bucket ends."""
     held = 0
     for slot, count in slots:
-        if held and held + count > size:
+        if held >= size - count // 2:
             yield slot
             held = 0
         held += count

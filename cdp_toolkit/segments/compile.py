@@ -238,7 +238,7 @@ class Plan:
             owner = nw.col(relation.far)
         else:
             rows, names = self.rows(relation.to, needed, keys=list(dict.fromkeys(["profile_id", *keys])))
-            pairs = bucket.of(self._pairs(entity, relation), "_near")
+            pairs = bucket.of(self.pairs(entity, relation), "_near")
             rows = rows.with_columns(nw.col("profile_id").alias("_id")).join(
                 pairs, left_on="_id", right_on=_TARGET, how="inner"
             )
@@ -246,7 +246,21 @@ class Plan:
         rows = rows.select(owner.alias(OWNER), *keys, *dict.fromkeys(names.values()))
         return rows.filter(~nw.col(OWNER).is_null()), names
 
-    def _pairs(self, entity: str, relation: Relation) -> Frame:
+    def pairs(self, entity: str, relation: Relation) -> Frame:
+        """Return who is tied to whom by a relation that is not kept in the rows it leads to.
+
+        Parameters
+        ----------
+        entity
+            Where the relation starts.
+        relation
+            The relation.
+
+        Returns
+        -------
+        Frame
+            One row per tie: ``_near``, the row's own id, and ``_target``, the id of the profile that it leads to.
+        """
         near, far, name = (
             (row_id_of(entity), relation.near, entity)
             if relation.through is None

@@ -16,6 +16,7 @@ from cdp_toolkit.segments.buckets import BUCKET_SIZE, Bucket, buckets
 from cdp_toolkit.segments.compile import Plan, Scan
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.expressions import needs_local_time
+from cdp_toolkit.segments.judge import Judge
 from cdp_toolkit.segments.pql.bound import Bound
 from cdp_toolkit.segments.pql.times import Clock
 
@@ -35,12 +36,30 @@ class Part:
     flags
         One row per profile, lazily: ``profile_id``, and for each segment a column of its name that says whether the
         profile is in it.
+    computed
+        The same, where it has been run: in the order of the ids, without null.
     """
 
     entity: str
     bucket: Bucket
     segments: tuple[str, ...]
     flags: Frame
+    computed: pa.Table | None = None
+
+    def collect(self, engine: Engine) -> pa.Table:
+        """Return the flags, run.
+
+        Parameters
+        ----------
+        engine
+            Runs them, unless that is done.
+
+        Returns
+        -------
+        pyarrow.Table
+            As ``flags``: a bit a profile and segment.
+        """
+        return engine.collect(self.flags) if self.computed is None else self.computed
 
     @property
     def members(self) -> Frame:
@@ -73,6 +92,8 @@ class Evaluation:
         For an entity the profiles to evaluate, one row per ``profile_id``; all of those that are not named.
     bucket_size
         About how many profiles a part may have.
+    engine
+        Runs the buckets one by one; without it nothing is run, and each part is one lazy frame to the end.
     """
 
     evaluated: tuple[str, ...]
@@ -82,6 +103,7 @@ class Evaluation:
     plan: Plan
     profiles: Mapping[str, Frame]
     bucket_size: int = BUCKET_SIZE
+    engine: Engine | None = None
 
     def parts(self) -> Iterator[Part]:
         """Return who is in, bucket by bucket, so that memory is bounded by the bucket.
@@ -89,11 +111,17 @@ class Evaluation:
         Yields
         ------
         Part
-            Lazy frames: nothing but the ids is read before one is run, so run each and drop it before the next.
+            Each is made when its turn comes; drop it before the next.
         """
         for entity, conditions in self.conditions.items():
+            only = self.profiles.get(entity)
+            if self.engine is not None:
+                judge = Judge(self.plan, self.engine, entity, conditions, only=only, bucket_size=self.bucket_size)
+                for bucket, table in judge.tables():
+                    yield Part(entity, bucket, tuple(conditions), self.engine.load(table), table)
+                continue
             ids = self.plan.scan(entity).select("profile_id")
-            for bucket in buckets(ids, size=self.bucket_size, only=self.profiles.get(entity)):
+            for bucket in buckets(ids, size=self.bucket_size, only=only):
                 flags = self.plan.flags(entity, conditions, bucket=bucket)
                 yield Part(entity, bucket, tuple(conditions), flags)
 
@@ -114,6 +142,7 @@ def evaluate(
     only: Iterable[str] | None = None,
     profiles: Mapping[str, Frame] | None = None,
     bucket_size: int = BUCKET_SIZE,
+    engine: Engine | None = None,
 ) -> Evaluation:
     """Find the members of segments, all in one plan a bucket of profiles.
 
@@ -135,6 +164,8 @@ def evaluate(
         For an entity the profiles to evaluate, one row per ``profile_id``; all of those that are not named.
     bucket_size
         About how many profiles a part may have.
+    engine
+        Runs the buckets one by one, many times faster than one lazy frame each, which is what comes without it.
 
     Returns
     -------
@@ -162,7 +193,7 @@ def evaluate(
         found.setdefault(segment.entity, {})[segment.name] = condition
         methods[segment.name] = read.method
     plan = Plan(tables, model, clock)
-    return Evaluation(tuple(methods), failed, methods, found, plan, profiles or {}, bucket_size)
+    return Evaluation(tuple(methods), failed, methods, found, plan, profiles or {}, bucket_size, engine)
 
 
 def members_of(part: Part, engine: Engine) -> pa.Table:
@@ -180,7 +211,7 @@ def members_of(part: Part, engine: Engine) -> pa.Table:
     pyarrow.Table
         One row per segment and member: ``segment``, ``entity``, ``profile_id``.
     """
-    flags = engine.collect(part.flags)
+    flags = part.collect(engine)
     ids = flags["profile_id"].combine_chunks()
     # A mask at a time: as columns of flags they are bits, as rows each of them would be a text.
     found = [ids.filter(flags[name].combine_chunks()) for name in part.segments]

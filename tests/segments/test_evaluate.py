@@ -192,7 +192,8 @@ def test_the_method_tells_events_from_other_entities(world, tiny, model):
     assert methods["accounts"] == ("batch", "reads account, person_account")
 
 
-def test_buckets_of_profiles_have_together_the_members_of_the_whole(world, tiny, model, rows):
+@pytest.mark.parametrize("is_run", [False, True])
+def test_buckets_of_profiles_have_together_the_members_of_the_whole(is_run, world, tiny, model, engine, rows):
     segments = [
         Segment(name="scored", pql="person_score > 10"),
         Segment(name="visitors", pql="xEvent.count(true) >= 1"),
@@ -201,13 +202,14 @@ def test_buckets_of_profiles_have_together_the_members_of_the_whole(world, tiny,
     ]
 
     whole = evaluate(segments, world(tiny), model, as_of=AS_OF)
-    divided = evaluate(segments, world(tiny), model, as_of=AS_OF, bucket_size=2)
+    divided = evaluate(segments, world(tiny), model, as_of=AS_OF, bucket_size=2, engine=engine if is_run else None)
 
     assert len(list(divided.parts())) > len(list(whole.parts())) == 2
     assert rows(divided.members, "segment", "profile_id") == rows(whole.members, "segment", "profile_id")
 
 
-def test_chosen_profiles_are_judged_as_in_the_whole(world, tiny, model, frame, rows):
+@pytest.mark.parametrize("is_run", [False, True])
+def test_chosen_profiles_are_judged_as_in_the_whole(is_run, world, tiny, model, frame, engine, rows):
     segments = [
         Segment(name="visitors", pql="xEvent.count(true) >= 1"),
         Segment(name="at_accounts", pql="accounts.exists(annual_revenue > 0)"),
@@ -216,7 +218,8 @@ def test_chosen_profiles_are_judged_as_in_the_whole(world, tiny, model, frame, r
     chosen = [1, 3, 4]
 
     whole = evaluate(segments, world(tiny), model, as_of=AS_OF)
-    some = evaluate(segments, world(tiny), model, as_of=AS_OF, profiles={"person": frame({"profile_id": chosen})})
+    profiles = {"person": frame({"profile_id": chosen})}
+    some = evaluate(segments, world(tiny), model, as_of=AS_OF, profiles=profiles, engine=engine if is_run else None)
 
     expected = rows(whole.members, "segment", "profile_id")
     assert rows(some.members, "segment", "profile_id") == [

@@ -1,0 +1,300 @@
+"""Time the evaluation of a thousand audiences, beside other ways to the same answer and the bare scan of the data.
+
+``python benchmarks/segments.py --persons 1000000`` makes a world and runs each contender in a process of its own. Those
+that take one audience after the other are timed on a sample that is spread over all kinds, and scaled; the table says
+so. All must count the same people. The last line is JSON, so that runs can be compared. ``--different`` takes 250
+audiences whose conditions on events all differ, ``--by-person`` has the events in the order of people, not of time.
+"""
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+# This process stays small: on Linux a child's peak memory begins at that of its parent. So every step imports its own.
+
+PACKAGES = ("cdp-toolkit", "polars", "duckdb", "pandas", "deltalake", "narwhals", "numpy")
+SAMPLES = {"duckdb_each": 50, "duckdb_fused": 100, "polars_each": 50, "pandas": 50}
+CHANGED = 100  # one person in so many
+TABLES = ("person", "account", "opportunity", "person_account", "opportunity_person", "event")
+Counts = dict[str, int]
+Found = dict[str, Any]
+
+
+def rules_of(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the audiences."""
+    from segments_rules import different_rules, mixed_rules
+
+    return different_rules(options.segments or 250) if options.different else mixed_rules(options.segments or 1000)
+
+
+def sampled(rules: dict[str, Any], size: int) -> dict[str, Any]:
+    """Return audiences spread evenly over all kinds."""
+    step = max(1, len(rules) // size)
+    step += step % 2 == 0 or step % 5 == 0  # kinds take turns by ten, so that a step prime to ten meets them all
+    step = step if step % 5 else step + 2
+    return dict(list(rules.items())[::step][:size]) if len(rules) > size else rules
+
+
+def files_of(options: argparse.Namespace, table: str) -> list[str]:
+    """Return the files of a table as the other contenders read them."""
+    return [str(file) for file in sorted((options.home / "made" / table).iterdir())]
+
+
+def world(options: argparse.Namespace) -> Found:
+    """Make the tables."""
+    from segments_world import make_tables
+
+    make_tables(options.home / "made", options.persons, by_person=options.by_person)
+    return {}
+
+
+def layout(options: argparse.Namespace) -> Found:
+    """Write the tables as a stitch does: once, for all evaluations that follow."""
+    import pyarrow.parquet as pq
+
+    from cdp_toolkit.engines import open_engine
+    from cdp_toolkit.lake import Lake
+
+    engine = open_engine("polars")
+    with Lake(options.home / "lake", engine=engine).run("stitch") as run:
+        for table in TABLES:
+            files = files_of(options, table)
+            run.replace(f"profiles/{table}", engine.scan(files, pq.read_schema(files[0])))
+    return {}
+
+
+def ours(options: argparse.Namespace, *, changed: bool = False) -> Found:
+    """Evaluate all audiences, and write the membership."""
+    import pyarrow.compute as pc
+    from segments_world import AS_OF
+
+    from cdp_toolkit import Segment
+    from cdp_toolkit.engines import open_engine
+    from cdp_toolkit.lake import Lake
+    from cdp_toolkit.segments.evaluate import evaluate
+
+    engine = open_engine(options.engine)
+    lake = Lake(options.home / "lake", engine=engine)
+    segments = [Segment(name=rule.name, pql=rule.pql) for rule in rules_of(options).values()]
+    profiles = {"person": changed_people(lake)} if changed else None
+    started = time.perf_counter()
+    evaluation = evaluate(
+        segments, lambda name: lake.scan(f"profiles/{name}"), lake.model, as_of=AS_OF, profiles=profiles, engine=engine
+    )
+    assert not evaluation.failed, list(evaluation.failed.items())[:3]
+    counts: Counts = dict.fromkeys(evaluation.evaluated, 0)
+    for part in evaluation.parts():
+        flags = part.collect(engine)
+        for name in part.segments:
+            counts[name] += pc.sum(flags[name]).as_py() or 0
+    return {"seconds": time.perf_counter() - started, "counts": counts}
+
+
+def ours_changed(options: argparse.Namespace) -> Found:
+    """Evaluate the people that changed."""
+    return ours(options, changed=True)
+
+
+def changed_people(lake: Any) -> Any:
+    """Return one person in a hundred."""
+    import narwhals as nw
+
+    people = lake.scan("profiles/person").select("profile_id").filter(nw.col("profile_id") % CHANGED == 0)
+    return lake.engine.load(lake.engine.collect(people))
+
+
+def scan(options: argparse.Namespace) -> Found:
+    """Read the same columns, nothing else."""
+    import polars as pl
+
+    for table in TABLES:
+        pl.scan_parquet(files_of(options, table)).drop("source_key", strict=False).select(pl.all().max()).collect()
+    return {}
+
+
+def _duckdb(options: argparse.Namespace) -> Any:
+    import duckdb
+
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    for table in TABLES:
+        connection.read_parquet(files_of(options, table)).create_view(table)
+    return connection
+
+
+def duckdb_each(options: argparse.Namespace) -> Found:
+    """Ask one query an audience, in SQL."""
+    rules, connection = rules_of(options), _duckdb(options)
+    counts = {}
+    for name, rule in sampled(rules, SAMPLES["duckdb_each"]).items():
+        query = f"SELECT count(*) FROM (SELECT p.profile_id FROM person p WHERE {rule.sql(rules)})"  # noqa: S608 - ours
+        counts[name] = connection.sql(query).fetchall()[0][0]
+    return {"counts": counts}
+
+
+def duckdb_fused(options: argparse.Namespace) -> Found:
+    """Ask one query for all audiences: each fact once, a column each."""
+    rules, connection = rules_of(options), _duckdb(options)
+    chosen = sampled(rules, SAMPLES["duckdb_fused"])
+    facts = {
+        fact: f"f{number}"
+        for number, fact in enumerate(dict.fromkeys(f for r in chosen.values() for f in r.rows(rules)))
+    }
+    joins = []
+    for way in dict.fromkeys(fact.way for fact in facts):
+        mine = {fact: name for fact, name in facts.items() if fact.way == way}
+        columns = ", ".join(
+            f"count(*) FILTER (WHERE {fact.where}) >= {fact.at_least} AS {name}" for fact, name in mine.items()
+        )
+        start = next(iter(mine)).sql
+        source = start[start.index("FROM") : start.index(" WHERE")]
+        owner = "profile_id" if way == "event" else "t.profile_id"
+        joins.append(
+            f"LEFT JOIN (SELECT {owner} AS id, {columns} {source} GROUP BY 1) AS {way}_ ON {way}_.id = p.profile_id"
+        )
+    tests = [rule.sql(rules, lambda fact: f"coalesce({facts[fact]}, false)") for rule in chosen.values()]
+    counted = ", ".join(f"count(*) FILTER (WHERE {test})" for test in tests)
+    (numbers,) = connection.sql(f"SELECT {counted} FROM person p {' '.join(joins)}").fetchall()  # noqa: S608 - ours
+    return {"counts": dict(zip(chosen, numbers, strict=True))}
+
+
+def polars_each(options: argparse.Namespace) -> Found:
+    """Ask one query an audience, in Polars."""
+    import polars as pl
+
+    rules, tables = rules_of(options), {table: pl.scan_parquet(files_of(options, table)) for table in TABLES}
+    return {
+        "counts": {
+            name: rule.polars(rules, tables.__getitem__).select(pl.len()).collect().item()
+            for name, rule in sampled(rules, SAMPLES["polars_each"]).items()
+        }
+    }
+
+
+def pandas(options: argparse.Namespace) -> Found:
+    """Take one audience after the other, on tables in memory; reading them is not counted."""
+    import polars as pl
+
+    rules, tables = rules_of(options), {}
+    for table in TABLES:
+        rows = pl.scan_parquet(files_of(options, table)).drop("source_key", strict=False)
+        # texts as categories, as a careful user of pandas has them
+        tables[table] = rows.with_columns(pl.col(pl.String).cast(pl.Categorical)).collect().to_pandas()
+    started = time.perf_counter()
+    counts = {name: int(rule.pandas(rules, tables).sum()) for name, rule in sampled(rules, SAMPLES["pandas"]).items()}
+    return {"seconds": time.perf_counter() - started, "counts": counts}
+
+
+STEPS: dict[str, Callable[[argparse.Namespace], Found]] = {
+    each.__name__: each
+    for each in (world, layout, ours, ours_changed, scan, duckdb_each, duckdb_fused, polars_each, pandas)
+}
+CONTENDERS = ("ours", "ours_changed", "scan", "duckdb_each", "duckdb_fused", "polars_each", "pandas")
+
+
+def run_step(options: argparse.Namespace) -> None:
+    """Run one step in this process, print seconds and peak memory, and end the process."""
+    import cdp_toolkit.workspace  # noqa: F401 - once a process: not what is measured
+
+    started = time.perf_counter()
+    found = STEPS[options.step](options)
+    found.setdefault("seconds", time.perf_counter() - started)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    found |= {"cpu": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024}
+    print(json.dumps(found), flush=True)
+    os._exit(0)  # what was measured is over; freeing memory is nobody's concern
+
+
+def in_process(step: str, options: argparse.Namespace) -> Found:
+    """Run a step in a process of its own and return its seconds, peak memory and counts."""
+    command = [sys.executable, __file__, "--step", step, "--home", str(options.home), "--engine", options.engine]
+    command += ["--persons", str(options.persons), "--segments", str(options.segments)]
+    command += [f"--{name}" for name in ("different", "by-person") if getattr(options, name.replace("-", "_"))]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own file
+    found: Found = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def measure(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Make the world if it is not there, run the contenders, and return one row each."""
+    steps = [] if (options.home / "lake").exists() else ["world", "layout"]
+    steps += [step for step in CONTENDERS if step in options.contenders]
+    rows, all_of, known = [], len(rules_of(options)), {}
+    for step in steps:
+        found = in_process(step, options)
+        counts = found.get("counts", {})
+        if step != "ours_changed":
+            differing = {
+                name: (known[name], count) for name, count in counts.items() if known.get(name, count) != count
+            }
+            assert not differing, f"{step} counts others than those before: {differing}"
+            known |= counts
+        scale = all_of / len(counts) if counts else 1
+        rows.append(
+            {
+                "name": step,
+                "seconds": round(found["seconds"] * scale, 2),
+                "cpu_seconds": round(found["cpu"] * scale, 2),
+                "scaled_from": len(counts) if scale != 1 else None,
+                "peak_mb": round(found["peak_mb"]),
+            }
+        )
+        print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
+    return rows
+
+
+def show(rows: list[dict[str, Any]], options: argparse.Namespace) -> None:
+    """Print the rows for people, and on the last line for machines."""
+    from rich.console import Console
+    from rich.table import Table
+
+    own = next((row["seconds"] for row in rows if row["name"] == "ours"), None)
+    table = Table(
+        "contender", "seconds", "scaled from", "peak MB", "seconds / ours", title=f"{options.persons:,} people"
+    )
+    for row in rows:
+        row["ratio"] = round(row["seconds"] / own, 2) if own else None
+        scaled = f"{row['scaled_from']} audiences" if row["scaled_from"] else ""
+        table.add_row(row["name"], f"{row['seconds']:,.2f}", scaled, f"{row['peak_mb']:,}", str(row["ratio"]))
+    Console(width=120).print(table)
+    versions = {"python": sys.version.split()[0]}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "absent"
+    about = {name: getattr(options, name) for name in ("persons", "different", "by_person", "engine")}
+    print(json.dumps({"benchmark": "segments", **about, "cpus": os.cpu_count(), "versions": versions, "rows": rows}))
+
+
+def main() -> None:
+    """Read the command line and measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--persons", type=int, default=100_000, help="people in the world; ten events each")
+    parser.add_argument("--segments", type=int, default=0, help="audiences; 1000, or 250 that all differ, by default")
+    parser.add_argument("--different", action="store_true", help="audiences whose conditions on events all differ")
+    parser.add_argument("--by-person", action="store_true", help="events in the order of people")
+    parser.add_argument("--engine", choices=("polars", "duckdb"), default="polars", help="engine of the toolkit")
+    parser.add_argument("--contenders", nargs="*", choices=CONTENDERS, default=CONTENDERS)
+    parser.add_argument("--home", type=Path, help="folder of a world to make, or to use again")
+    parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.step:
+        run_step(options)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        options.home = options.home or Path(scratch)
+        show(measure(options), options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,198 @@
+"""Conditions of one entity, decided bucket by bucket: an engine finds the facts, bits join them.
+
+Each condition is taken apart into what joins conditions (and, or, not, another segment) and facts. Facts are found
+for a whole bucket at once, in three ways:
+
+- rows that a profile owns are counted in one pass over them, however many conditions and windows (``tallies``);
+- rows that a profile is tied to, such as its accounts, are judged once for all buckets, as profiles of their own, and
+  reached over the ties;
+- all else is a column that the engine computes (``compile``).
+
+Equal facts and equal parts of conditions are decided once.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.segments.bits import CONNECTIVES, Bits, Bytes, columns_of, rows_of
+from cdp_toolkit.segments.buckets import BUCKET_SIZE, Bucket, buckets
+from cdp_toolkit.segments.compile import Plan
+from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Constant, InSegment, outer
+from cdp_toolkit.segments.tallies import Ids, Tally, place_of, tallies_of
+
+_TRUE = Constant(True, kind="boolean")
+
+
+class Judge:
+    """Decides conditions about the profiles of one entity.
+
+    Parameters
+    ----------
+    plan
+        Turns conditions into frames.
+    engine
+        Runs them.
+    entity
+        What the conditions are about.
+    conditions
+        Conditions by name.
+    only
+        One row per ``profile_id``: the profiles to judge; all by default.
+    bucket_size
+        About how many profiles are held in memory at a time.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine,
+        entity: str,
+        conditions: Mapping[str, Bound],
+        *,
+        only: Frame | None = None,
+        bucket_size: int = BUCKET_SIZE,
+    ) -> None:
+        self._plan = plan
+        self._engine = engine
+        self._entity = entity
+        self._size = bucket_size
+        self.buckets = buckets(plan.scan(entity).select("profile_id"), size=bucket_size, only=only)
+        self._steps = _Steps()
+        self._named = {name: self._steps.add(condition) for name, condition in conditions.items()}
+        counted, rest = tallies_of(plan, engine, entity, self._steps.facts, self.buckets)
+        self._tallies: Sequence[Tally] = counted
+        self._reached = [self._reach(name, facts, only) for name, facts in _ties(plan, entity, rest).items()]
+        reached = {fact for each in self._reached for fact in each.facts}
+        self._columns = {f"fact_{index}": fact for index, fact in enumerate(rest) if fact not in reached}
+
+    def tables(self) -> Iterator[tuple[Bucket, pa.Table]]:
+        """Judge all profiles.
+
+        Yields
+        ------
+        bucket, table
+            One row per profile, in the order of their ids: ``profile_id``, and for each condition a column of its name:
+            whether it is true.
+        """
+        for bucket in self.buckets:
+            ids, found = self._judged(bucket)
+            columns = {name: found[place].to_arrow(len(ids)) for name, place in self._named.items()}
+            yield bucket, pa.table({"profile_id": ids, **columns})
+
+    def rows(self) -> tuple[Ids, Bytes]:
+        """Judge all profiles, to be reached by way of their ids.
+
+        Returns
+        -------
+        ids, rows
+            The ids in order, and for each a row of bits, one a condition.
+        """
+        parts = []
+        for bucket in self.buckets:
+            ids, found = self._judged(bucket)
+            parts.append((ids, rows_of([found[place].true for place in self._named.values()], len(ids))))
+        return np.concatenate([ids for ids, _ in parts]), np.concatenate([rows for _, rows in parts])
+
+    def _judged(self, bucket: Bucket) -> tuple[Ids, list[Bits]]:
+        """Return the ids in order, and the truth of each step."""
+        table = self._engine.collect(self._plan.flags(self._entity, self._columns, bucket=bucket))
+        ids = table["profile_id"].to_numpy()
+        order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids)
+        ids = ids if order is None else ids[order]
+        facts = {fact: Bits.of(table[name], order) for name, fact in self._columns.items()}
+        del table
+        for tally in self._tallies:
+            facts |= tally.bits(bucket, ids)
+        for reached in self._reached:
+            facts |= reached.bits(bucket, ids)
+        return ids, self._steps.joined(facts)
+
+    def _reach(self, relation: str, facts: Sequence[Aggregate], only: Frame | None) -> "_Reached":
+        tie = self._plan.model.entity(self._entity).relations[relation]
+        pairs = self._plan.pairs(self._entity, tie)
+        asked = {f"_{index}": fact.steps[0].condition or _TRUE for index, fact in enumerate(facts)}
+        targets = None
+        if only is not None:
+            targets = Bucket(only=only).of(pairs, "_near").select(profile_id="_target").unique()
+            targets = self._engine.load(self._engine.collect(targets))
+        judge = Judge(self._plan, self._engine, tie.to, asked, only=targets, bucket_size=self._size)
+        return _Reached(self._engine, pairs, tuple(facts), *judge.rows())
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """What is true of the profiles at the other end of a relation."""
+
+    engine: Engine
+    pairs: Frame
+    facts: tuple[Aggregate, ...]
+    targets: Ids
+    rows: Bytes
+
+    def bits(self, bucket: Bucket, ids: Ids) -> dict[Bound, Bits]:
+        """Return for each fact who has at least one profile there of which it is true."""
+        pairs = self.engine.collect(bucket.of(self.pairs, "_near"))
+        owners, is_owner = place_of(ids, pairs["_near"])
+        targets, is_target = place_of(self.targets, pairs["_target"])
+        owners, targets = (each[is_owner & is_target] for each in (owners, targets))
+        order = np.argsort(owners, kind="stable")
+        owners, met = owners[order], self.rows[targets[order]]
+        mine = np.zeros((len(ids), self.rows.shape[1]), np.uint8)
+        if len(owners):
+            starts = np.flatnonzero(np.diff(owners, prepend=-1))
+            mine[owners[starts]] = np.bitwise_or.reduceat(met, starts, axis=0)
+        return dict(zip(self.facts, map(Bits, columns_of(mine, len(self.facts))), strict=True))
+
+
+def _ties(plan: Plan, entity: str, facts: Iterable[Bound]) -> dict[str, list[Aggregate]]:
+    """Return the facts that are about profiles reached over a table between two, by relation."""
+    found: dict[str, list[Aggregate]] = {}
+    for fact in facts:
+        if (
+            isinstance(fact, Aggregate)
+            and (fact.function, fact.up, fact.hops, len(fact.steps)) == ("exists", 0, (), 1)
+            and plan.model.entity(entity).relations[fact.steps[0].relation].through is not None
+            and not any(True for _ in outer(fact))
+        ):
+            found.setdefault(fact.steps[0].relation, []).append(fact)
+    return found
+
+
+@dataclass
+class _Steps:
+    """Conditions as steps, each of which joins the results of earlier ones or is a fact."""
+
+    facts: list[Bound] = field(default_factory=list)
+    _steps: list[tuple[str, tuple[int, ...]] | Bound] = field(default_factory=list)
+    _places: dict[Bound, int] = field(default_factory=dict)
+
+    def add(self, condition: Bound) -> int:
+        """Take a condition apart and return the place of its result."""
+        if condition not in self._places:
+            step: tuple[str, tuple[int, ...]] | Bound
+            match condition:
+                case InSegment():
+                    step = ("is_true", (self.add(condition.condition),))
+                case Apply(function, arguments) if function in CONNECTIVES and arguments:
+                    step = (function, tuple(self.add(each) for each in arguments))
+                case _:
+                    step = condition
+                    self.facts.append(condition)
+            self._places[condition] = len(self._steps)
+            self._steps.append(step)
+        return self._places[condition]
+
+    def joined(self, facts: Mapping[Bound, Bits]) -> list[Bits]:
+        """Return the result of each step."""
+        found: list[Bits] = []
+        for step in self._steps:
+            if isinstance(step, tuple):
+                function, places = step
+                found.append(CONNECTIVES[function]([found[place] for place in places]))
+            else:
+                found.append(facts[step])
+        return found
