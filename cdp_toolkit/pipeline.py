@@ -22,6 +22,7 @@ from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.evidence import derive_identities
 from cdp_toolkit.identity.graph import settle_links
 from cdp_toolkit.identity.ids import map_identities, number_profiles
+from cdp_toolkit.identity.judgements import Judgement, judged_identities
 from cdp_toolkit.identity.links import Links, link_records
 from cdp_toolkit.identity.values import add_spellings, settle_values
 from cdp_toolkit.lake import Lake, OpenRun, Run
@@ -107,7 +108,14 @@ def _make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> 
         run.notes.append(f"{name} has columns that nothing reads: {', '.join(columns)}. They stay in landing.")
 
 
-def stitch(lake: Lake, rules: IdentityRules, *, as_of: datetime, policies: Sequence[Policy] = (Policy(),)) -> Run:
+def stitch(
+    lake: Lake,
+    rules: IdentityRules,
+    *,
+    as_of: datetime,
+    policies: Sequence[Policy] = (Policy(),),
+    judgements: Sequence[Judgement] = (),
+) -> Run:
     """Find out which records are one, and make their profiles.
 
     Parameters
@@ -120,6 +128,8 @@ def stitch(lake: Lake, rules: IdentityRules, *, as_of: datetime, policies: Seque
         Time of the run, in UTC.
     policies
         Merge policies, the default one first: each gives profiles of its own.
+    judgements
+        What people decided about records.
 
     Returns
     -------
@@ -127,27 +137,36 @@ def stitch(lake: Lake, rules: IdentityRules, *, as_of: datetime, policies: Seque
         Counts of people, accounts, opportunities, events and refused links.
     """
     read = ["entities/identities", *(f"entities/{entity}" for entity in lake.model.recorded)]
-    definitions = digest(rules.model_dump(), lake.model.model_dump(), [asdict(policy) for policy in policies])
+    definitions = digest(
+        rules.model_dump(),
+        lake.model.model_dump(),
+        [asdict(policy) for policy in policies],
+        [judgement.model_dump() for judgement in judgements],
+    )
     with lake.run("stitch", definitions=definitions) as run:
         run.next_step = "Evaluate the audiences: `evaluate`."
         if run.is_repeat(*read):
             run.nothing_to_do()
         else:
-            _stitch_identities(run, lake, rules, as_of)
+            _stitch_identities(run, lake, rules, judgements, as_of)
             for name, frame in build_profiles(run.scan, lake.model, policies, lake.engine):
                 run.replace(f"profiles/{name}", frame)
         _count_profiles(run)
     return _result(run)
 
 
-def _stitch_identities(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: datetime) -> None:
+def _stitch_identities(
+    run: OpenRun, lake: Lake, rules: IdentityRules, judgements: Sequence[Judgement], as_of: datetime
+) -> None:
     stated = run.scan("entities/identities")
     people, accounts = run.scan("entities/person"), run.scan("entities/account")
     derived = derive_identities(people, accounts, rules, lake.engine)
     countries = nw.concat([
         people.select("source_key", "country"), accounts.select("source_key", country="billing_country")
     ])  # fmt: skip
-    carried = nw.concat([stated, derived.select(stated.collect_schema().names())])
+    judged = judged_identities(judgements, _records(run), lake.engine)
+    columns = stated.collect_schema().names()
+    carried = nw.concat([stated, derived.select(columns), judged.select(columns)])
     values = settle_values(carried, countries, rules, lake.engine)
     identities = values.kept
     found = link_records(identities, rules)
@@ -170,6 +189,13 @@ def _stitch_identities(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: da
         ids = _number(run, lake, entity, links.filter(is_own), as_of)
         maps.append(map_identities(said.filter(is_own), ids, refused.filter(is_own)))
     run.replace("identity/identities", add_spellings(nw.concat(maps), values.spellings))
+
+
+def _records(run: OpenRun) -> Frame:
+    """Return every record that can be stitched, as ``entity`` and ``source_key``."""
+    return nw.concat(
+        run.scan(f"entities/{entity}").select("source_key", entity=nw.lit(entity)) for entity in PROFILES
+    )  # fmt: skip
 
 
 def _number(run: OpenRun, lake: Lake, entity: str, links: Frame, as_of: datetime) -> Frame:

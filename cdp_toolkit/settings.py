@@ -113,7 +113,7 @@ def read_yaml(file: Path) -> Any:
         raise DataError("The file is not UTF-8.", where=str(file), hint="Save it as UTF-8.") from error
 
 
-def read_definition(kind: type[Definition], file: Path) -> Definition:
+def read_definition(kind: type[Definition], file: Path, *, under: str = "") -> Definition:
     """Read a definition and check it.
 
     Parameters
@@ -122,6 +122,8 @@ def read_definition(kind: type[Definition], file: Path) -> Definition:
         What it should be.
     file
         YAML file.
+    under
+        Setting that the whole file is the value of; by default the file has the settings.
 
     Returns
     -------
@@ -133,8 +135,9 @@ def read_definition(kind: type[Definition], file: Path) -> Definition:
     ConfigError
         If a setting is missing, wrong or unknown; names the key.
     """
+    told = read_yaml(file)
     try:
-        return kind.model_validate(read_yaml(file))
+        return kind.model_validate({under: told or []} if under else told)
     except ValidationError as error:
         raise _config_error(kind, error, str(file)) from error
 

@@ -20,6 +20,7 @@ from cdp_toolkit.entities.catalogue import load_mapping, system_name
 from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.errors import ConfigError, UnknownNameError
 from cdp_toolkit.identity.explain import IdentityExplanation
+from cdp_toolkit.identity.judgements import Judgement, Judgements, check_judgements
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.model import Model
 from cdp_toolkit.profile import Profile, find_profile
@@ -87,6 +88,14 @@ class Workspace:
             read_definition(Destination, file) for file in sorted((self.folder / "destinations").glob("*.yaml"))
         )
 
+    @property
+    def judgements(self) -> list[Judgement]:
+        """What people decided about records, as ``judgements.yaml`` says now."""
+        file = self.folder / "judgements.yaml"
+        found = read_definition(Judgements, file, under="judgements").judgements if file.is_file() else []
+        check_judgements(found, where=str(file))
+        return found
+
     @cached_property
     def sources(self) -> dict[str, tuple[LandedSource, Source]]:
         """Sources by name: what they are, and the way to read them."""
@@ -145,7 +154,13 @@ class Workspace:
             People, accounts, opportunities, events and refused links.
         """
         policies = list(self.policies.values())
-        return pipeline.stitch(self.lake, self.settings.identity, as_of=self._moment(None), policies=policies)
+        return pipeline.stitch(
+            self.lake,
+            self.settings.identity,
+            as_of=self._moment(None),
+            policies=policies,
+            judgements=self.judgements,
+        )
 
     def evaluate(self, *segments: str, as_of: Moment = None) -> Run:
         """Find out who is in which audience.

@@ -9,6 +9,7 @@ import pytest
 
 from cdp_toolkit import pipeline
 from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.identity.judgements import Judgement
 from cdp_toolkit.lake import Lake
 from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model import Model
@@ -101,6 +102,21 @@ def test_each_merge_policy_has_profiles_of_its_own_and_a_segment_is_evaluated_on
     assert rows(lake.scan("profiles/person@crm_first"), "city") == ["Graz"]
     assert run.details["audiences"] == {"bonn": 1, "graz": 1}
     assert run.problems == ("wrong: There is no merge policy 'crm_frist'.",)
+
+
+def test_people_decide_who_is_one_and_who_is_not_above_all_that_records_say(lake, loaded):
+    keys = ("1@m.Marketo", "2@s.Salesforce", "3@s.Salesforce")
+    loaded(
+        {"person": [person(key) for key in keys]},
+        [*carried(keys[0], "a@x.example"), *carried(keys[1], "a@x.example"), *carried(keys[2], "b@x.example")],
+    )
+    judgements = [Judgement(not_the_same=keys[:2]), Judgement(same=keys[1:])]
+
+    before = pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+    after = pipeline.stitch(lake, IdentityRules(), as_of=JUNE, judgements=judgements)
+
+    assert before.counts["people"] == after.counts["people"] == 2
+    assert after.counts["links refused"] == 1
 
 
 def test_stitching_again_without_a_change_writes_nothing_and_says_so(lake, loaded):

@@ -45,3 +45,16 @@ def test_a_namespace_may_be_carried_by_a_column_of_ones_own(workspace):
     rules = workspace("{namespaces: {loyalty_card: {priority: 15, unique: true}}}", column).settings.identity
 
     assert rules.namespace("loyalty_card").priority == 15
+
+
+def test_judgements_are_a_list_in_a_file_of_their_own(workspace, tmp_path):
+    (tmp_path / "judgements.yaml").write_text("- same: [1@a.A, 2@b.B]\n  because: They said so.\n", "utf-8")
+
+    assert workspace("{}").judgements[0].same == ("1@a.A", "2@b.B")
+
+
+def test_a_wrong_word_in_a_judgement_is_named_with_the_right_one(workspace, tmp_path):
+    (tmp_path / "judgements.yaml").write_text("- not_same: [1@a.A, 2@b.B]\n", "utf-8")
+
+    with pytest.raises(ConfigError, match=r"'judgements.0.not_same'[\s\S]*'not_the_same'"):
+        _ = workspace("{}").judgements

@@ -54,12 +54,13 @@ class Namespace(BaseModel):
     pattern
         Regular expression that a value must match.
     priority
-        The lower, the more it is believed. Where links contradict each other, the stronger namespace wins.
+        The lower, the more it is believed; 0 is for what people judged. Where links contradict each other, the stronger namespace wins.
     links
         Whether records with the same value are one; otherwise the namespace is only there to be ``unique``.
     unique
         ``profile``: no weaker namespace joins records with different values. ``instance``: the same among the records
-        of one source instance. ``none``: values are free. ``true`` is ``profile``.
+        of one source instance. ``none``: values are free. ``true`` is ``profile``. ``group``: values read
+        ``group|value``, and the same among the values of one group.
     max_records
         A value on more records than this links nobody; by default the limit of ``IdentityRules``.
     max_records_per_instance
@@ -75,9 +76,9 @@ class Namespace(BaseModel):
     gmail_dots: Literal["keep", "drop"] = "keep"
     region: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
     pattern: str | None = None
-    priority: Annotated[int, Field(ge=1)] = 60
+    priority: Annotated[int, Field(ge=0)] = 60
     links: bool = True
-    unique: Literal["none", "profile", "instance"] = "none"
+    unique: Literal["none", "profile", "instance", "group"] = "none"
     max_records: Annotated[int, Field(ge=1)] | None = None
     max_records_per_instance: Annotated[int, Field(ge=1)] | None = None
     blocked: tuple[str, ...] = ()
@@ -115,12 +116,15 @@ class Namespace(BaseModel):
 
 # Besides keys, addresses and browsers, these are worked out of fields: ``identity/evidence.py`` and ``companies.py``.
 _DEFAULTS = {
+    "judged_apart": Namespace(priority=0, links=False, unique="group"),
+    "judged_same": Namespace(priority=0),
     "person_key": Namespace(priority=10),
     "email": Namespace(type="email", priority=20),
     "name": Namespace(priority=30, links=False, unique="profile"),
     "ecid": Namespace(type="ecid", priority=40),
     "contact_card": Namespace(priority=50),
     "phone": Namespace(type="phone", priority=55, links=False),
+    "probable": Namespace(priority=90),
     "account_key": Namespace(priority=10, unique="instance"),
     "duns": Namespace(priority=20, unique="profile", max_records_per_instance=1),
     "domain": Namespace(priority=30, links=False, unique="profile"),

@@ -72,7 +72,10 @@ def _claims(identities: Frame, records: Frame, unique: list[str], rules: Identit
     own = rows.filter(~is_key | (nw.col("value") == nw.col("source_key"))).join(live, on="source_key", how="semi")
     by_instance = [name for name in unique if rules.namespace(name).unique == "instance"]
     instance = nw.when(nw.col("namespace").is_in(by_instance)).then(nw.col("source_key").str.replace_all("^.*@", ""))
-    return own.select("record_key", "namespace", "value", "value_key", instance=nw.coalesce(instance, nw.lit("")))
+    by_group = [name for name in unique if rules.namespace(name).unique == "group"]
+    group = nw.when(nw.col("namespace").is_in(by_group)).then(nw.col("value").str.replace_all(r"\|.*$", ""))
+    scope = nw.coalesce(instance, group, nw.lit(""))
+    return own.select("record_key", "namespace", "value", "value_key", instance=scope)
 
 
 def _broken_records(
