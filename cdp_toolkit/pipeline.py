@@ -151,6 +151,7 @@ def stitch(
             _stitch_identities(run, lake, rules, judgements, as_of)
             for name, frame in build_profiles(run.scan, lake.model, policies, lake.engine):
                 run.replace(f"profiles/{name}", frame)
+            _note_accounts(run)
         _count_profiles(run)
     return _result(run)
 
@@ -209,6 +210,19 @@ def _number(run: OpenRun, lake: Lake, entity: str, links: Frame, as_of: datetime
         as_of=as_of,
     )
     return run.replace(table, ids)
+
+
+def _note_accounts(run: OpenRun) -> None:
+    if cycles := run.rows("profiles/account_cycle"):
+        run.notes.append(
+            f"{cycles} accounts are their own ancestors by the parents that sources name. They, and all below them, have "
+            "no ultimate parent: see profiles/account_cycle."
+        )
+    if groups := run.rows("profiles/large_account_group"):
+        run.notes.append(
+            f"{groups} domains, names or parents are shared by too many accounts to relate them all: see "
+            "profiles/large_account_group."
+        )
 
 
 def _count_profiles(run: OpenRun) -> None:

@@ -8,15 +8,16 @@ import narwhals as nw
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Model
 from cdp_toolkit.profiles.components import person_components, person_identities
+from cdp_toolkit.profiles.hierarchy import add_places, list_cycles, list_descendants
 from cdp_toolkit.profiles.merge import add_identities, merge_records
 from cdp_toolkit.profiles.policies import Policy
+from cdp_toolkit.profiles.related import related_accounts
 from cdp_toolkit.profiles.relations import (
     Keys,
     add_references,
     person_accounts,
     rekey_events,
     rekey_rows,
-    related_accounts,
 )
 from cdp_toolkit.profiles.rollups import account_pipelines, account_roles, roll_up
 
@@ -66,7 +67,11 @@ def build_profiles(scan: Callable[[str], Frame], model: Model, policies: Sequenc
     yield from _accounts(default, merged)
     yield "account_role", account_roles(ties, scan("profiles/opportunity_person"), scan("profiles/opportunity"))
     accounts, records, ids = scan("profiles/account"), scan("entities/account"), scan("identity/account_ids")
-    yield "account_account", related_accounts(accounts, records, ids, keys)
+    yield "account_descendant", list_descendants(accounts, engine)
+    yield "account_cycle", list_cycles(accounts, engine)
+    related = related_accounts(accounts, records, ids, keys, engine)
+    yield "account_account", related.pairs
+    yield "large_account_group", related.left_out
     for policy in further:
         for name in _PLAIN:
             yield policy.table(name), merged(name, policy)
@@ -121,4 +126,5 @@ class _Merged:
         if name == "person":
             identities = self.scan("entities/identities").filter(nw.col("entity") == "person")
             profiles = add_identities(profiles, identities, ids, self.engine)
-        return add_references(profiles, entity, self.keys)
+        referring = add_references(profiles, entity, self.keys)
+        return add_places(self.engine.materialise(referring), self.engine) if name == "account" else referring

@@ -14,9 +14,6 @@ REFERENCES = {
     "parent_key": "parent_id",
 }
 
-# A group of related accounts larger than this is a conglomerate, not a relation: all pairs of it would drown the rest.
-_MAX_GROUP = 50
-
 
 class Keys:
     """Finds the profile that a source key, an e-mail address or an ECID means.
@@ -157,49 +154,6 @@ def person_accounts(people: Frame, ids: Frame, ties: Frame, keys: Keys) -> Frame
     active = ties.filter(nw.col("is_active").fill_null(value=True))
     pairs = [rows.select("profile_id", "account_id").drop_nulls() for rows in (direct, active)]
     return nw.concat(pairs).unique(["profile_id", "account_id"])
-
-
-def related_accounts(accounts: Frame, records: Frame, ids: Frame, keys: Keys) -> Frame:
-    """Say which accounts are related.
-
-    Parameters
-    ----------
-    accounts
-        One row per account, with ``parent_id``.
-    records
-        One row per account record, as in ``entities/account``.
-    ids
-        One row per account record: ``source_key``, ``profile_id``.
-    keys
-        Finds the ids.
-
-    Returns
-    -------
-    Frame
-        ``account_id``, ``related_id``, both ways: related by the source, parent and child, children of one parent, and
-        accounts with one internet domain; never an account with itself.
-    """
-    owned = records.join(ids.select("source_key", "profile_id"), on="source_key", how="inner")
-    stated = owned.select("profile_id", "related_keys").explode("related_keys")
-    stated = keys.resolve(stated, "related_keys", "account", into="related_id")
-    family = accounts.select("profile_id", related_id="parent_id")
-    one_way = nw.concat(
-        [
-            stated.select(account_id="profile_id", related_id="related_id"),
-            family.select(account_id="profile_id", related_id="related_id"),
-            _share(accounts, "parent_id"),
-            _share(accounts, "domain"),
-        ]
-    ).drop_nulls()
-    both = nw.concat([one_way, one_way.select(account_id="related_id", related_id="account_id")])
-    return both.filter(nw.col("account_id") != nw.col("related_id")).unique(["account_id", "related_id"])
-
-
-def _share(accounts: Frame, column: str) -> Frame:
-    groups = accounts.select("profile_id", column).drop_nulls()
-    groups = groups.filter(nw.len().over(column) <= _MAX_GROUP)
-    others = groups.select(column, related_id="profile_id")
-    return groups.join(others, on=column, how="inner").select(account_id="profile_id", related_id="related_id")
 
 
 def _in_order(rows: Frame, entity: Entity) -> Frame:
