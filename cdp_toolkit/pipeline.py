@@ -30,9 +30,9 @@ from cdp_toolkit.profiles.build import PROFILES, build_profiles, table_of
 from cdp_toolkit.profiles.definition import DEFAULT
 from cdp_toolkit.profiles.policies import Policy
 from cdp_toolkit.segments.definition import Segment
-from cdp_toolkit.segments.evaluate import Evaluation, members_of
+from cdp_toolkit.segments.evaluate import Evaluation
 from cdp_toolkit.segments.evaluate import evaluate as evaluate_segments
-from cdp_toolkit.segments.membership import update
+from cdp_toolkit.segments.membership import HISTORY, MEMBERSHIP, Moves, membership
 from cdp_toolkit.sources.land import land
 from cdp_toolkit.sources.source import Source
 
@@ -278,20 +278,20 @@ def evaluate(
                 segments, scan, lake.model, as_of=as_of, timezone=timezone, only=these, engine=lake.engine
             )
 
-        found, members = _by_policy(evaluated, [each for each in segments if each.name in names], policies, lake)
+        find = _moves(run, lake, as_of)
+        chosen = [each for each in segments if each.name in names]
+        found, moved = _by_policy(evaluated, chosen, policies, lake, find)
         run.problems += [f"{name}: {error.message}" for name, error in found.failed.items()]
-        changed = {"entered": 0, "exited": 0}
-        if members:
-            # A segment that is no more, or no longer active, has no members: they leave it now.
-            gone = {*_sizes(run, lake)} - {segment.name for segment in segments if segment.status == "active"}
-            changed = _keep_membership(
-                run, lake, lake.engine.load(pa.concat_tables(members)), [*found.evaluated, *sorted(gone)], as_of
-            )
+        # A segment that is no more, or no longer active, has no members: they leave it now.
+        gone = {*_sizes(run, lake)} - {segment.name for segment in segments if segment.status == "active"}
+        changed = _keep_membership(run, lake, find, [*moved, *find.of_ended(gone)]) if found.evaluated else {}
         sizes = _sizes(run, lake)
-        run.counts |= {"segments": len(found.evaluated), "members": sum(sizes.values()), **changed}
+        run.counts |= {"segments": len(found.evaluated), "members": sum(sizes.values()), "entered": 0, "exited": 0}
+        run.counts |= changed
         run.details["audiences"] = {name: sizes.get(name, 0) for name in sorted({*sizes, *found.evaluated})}
         run.details["methods"] = {name: f"{method}: {reason}" for name, (method, reason) in found.methods.items()}
-        if not any(changed.values()):
+        run.details["evaluation"] = {"as_of": as_of.isoformat()}
+        if not changed:
             run.nothing_to_do()
     return _result(run)
 
@@ -305,19 +305,20 @@ def _by_policy(
     segments: Sequence[Segment],
     policies: Sequence[str],
     lake: Lake,
+    find: Moves,
 ) -> tuple[Evaluation, list[pa.Table]]:
-    """Return who is in, of each segment among the profiles of its merge policy."""
+    """Return who moved, of each segment among the profiles of its merge policy."""
     found = evaluate_these(DEFAULT, [])
-    members: list[pa.Table] = []
+    moved: list[pa.Table] = []
     for policy in dict.fromkeys(segment.merge_policy or DEFAULT for segment in segments):
         names = [segment.name for segment in segments if (segment.merge_policy or DEFAULT) == policy]
         if policy in policies:
-            one, tables = _evaluated(partial(evaluate_these, policy), names, lake)
-            found, members = _together(found, one), members + tables
+            one, tables = _evaluated(partial(evaluate_these, policy), names, lake, find)
+            found, moved = _together(found, one), moved + tables
         else:
             problem = UnknownNameError("merge policy", policy, policies)
             found = replace(found, failed={**found.failed, **dict.fromkeys(names, problem)})
-    return found, members
+    return found, moved
 
 
 def _together(one: Evaluation, other: Evaluation) -> Evaluation:
@@ -329,20 +330,24 @@ def _together(one: Evaluation, other: Evaluation) -> Evaluation:
     )
 
 
+def _moves(run: OpenRun, lake: Lake, as_of: datetime) -> Moves:
+    previous = run.packed("segments/membership") if run.exists("segments/membership") else None
+    return Moves(previous, lake.numbering(), lake.engine, as_of, run.started_at)
+
+
 def _evaluated(
-    evaluate_these: Callable[[Sequence[str]], Evaluation], names: Sequence[str], lake: Lake
+    evaluate_these: Callable[[Sequence[str]], Evaluation], names: Sequence[str], lake: Lake, find: Moves
 ) -> tuple[Evaluation, list[pa.Table]]:
-    """Return who is in, computed bucket by bucket; where the engine fails, in halves, until it is known on which one."""
+    """Return who moved, computed bucket by bucket; where the engine fails, in halves, until it is known on which one."""
     try:
         found = evaluate_these(names)
-        # The members are needed for the membership and for the history: computed once, kept as ids in memory.
-        return found, [members_of(part, lake.engine) for part in found.parts()]
+        return found, list(find.of_parts(found.parts()))
     except lake.engine.errors as error:
         if len(names) == 1:
             return replace(evaluate_these([]), failed={names[0]: DataError(_first_line(error))}), []
     middle = len(names) // 2
     (one, members), (other, others) = (
-        _evaluated(evaluate_these, half, lake) for half in (names[:middle], names[middle:])
+        _evaluated(evaluate_these, half, lake, find) for half in (names[:middle], names[middle:])
     )
     return _together(one, other), members + others
 
@@ -351,25 +356,25 @@ def _first_line(error: Exception) -> str:
     return f"The engine could not evaluate it: {str(error).strip().splitlines()[0]}"
 
 
-def _keep_membership(
-    run: OpenRun, lake: Lake, members: Frame, evaluated: Sequence[str], as_of: datetime
-) -> dict[str, int]:
-    previous = run.scan("segments/membership") if run.exists("segments/membership") else None
-    changes = update(previous, members, evaluated=evaluated, as_of=as_of)
-    history = lake.engine.collect(changes.history)
-    counted = {what: history["change"].to_pylist().count(what) for what in ("entered", "exited")}
-    if len(history) or previous is None:
-        run.replace("segments/membership", changes.membership)
-        run.append("segments/history", lake.engine.load(history))
-    return counted
+def _keep_membership(run: OpenRun, lake: Lake, find: Moves, moved: Sequence[pa.Table]) -> dict[str, int]:
+    """Write who moved and where all stand now; return how many entered and exited, nothing if nobody did."""
+    moves = pa.concat_tables([HISTORY.empty_table(), *moved])
+    if not len(moves) and find.previous is not None:
+        return {}
+    run.write("segments/numbering", find.numbering.added(), mode="append")
+    run.write("segments/history", moves, mode="append")
+    batches = membership(find.previous, moves, find.numbering, lake.engine)
+    run.write("segments/membership", pa.RecordBatchReader.from_batches(MEMBERSHIP, batches), mode="overwrite")
+    counted = moves.group_by("change").aggregate([("profiles", "sum")]).to_pylist()
+    return {row["change"]: row["profiles_sum"] for row in counted}
 
 
 def _sizes(run: OpenRun, lake: Lake) -> dict[str, int]:
     if not run.exists("segments/membership"):
         return {}
-    realized = run.scan("segments/membership").filter(nw.col("status") == "realized")
-    counted = lake.engine.collect(realized.group_by("segment").agg(size=nw.len()))
-    return dict(zip(counted["segment"].to_pylist(), counted["size"].to_pylist(), strict=True))
+    realized = run.packed("segments/membership", only={"status": ["realized"]})
+    counted = lake.engine.collect(realized.group_by("segment").agg(size=nw.col("profiles").sum()))
+    return {row["segment"]: int(row["size"]) for row in counted.to_pylist()}
 
 
 def activate(

@@ -28,6 +28,8 @@ from cdp_toolkit.profiles.build import table_of
 from cdp_toolkit.profiles.definition import DEFAULT
 from cdp_toolkit.profiles.policies import Policy, resolve
 from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.segments.past import looks, standing_at
+from cdp_toolkit.segments.related import related
 from cdp_toolkit.settings import Settings, by_name, read_definition, read_yaml
 from cdp_toolkit.sources.source import Source, open_source
 
@@ -253,23 +255,29 @@ class Workspace:
         """
         return (self.lake.scan(name) if "/" in name or name == "runs" else self._tables(merge_policy)(name)).to_native()
 
-    def members(self, segment: str) -> Any:
-        """Return who is in an audience.
+    def members(self, segment: str, *, as_of: Moment = None, via: str | None = None) -> Any:
+        """Return who is in an audience, or was.
 
         Parameters
         ----------
         segment
             Its name.
+        as_of
+            A moment in the past: who was in after the last evaluation until then; the present by default.
+        via
+            A relation such as ``people`` or ``accounts``: those behind it instead of the members themselves.
 
         Returns
         -------
         polars.LazyFrame
-            ``profile_id`` with the times of its first and latest entry.
+            ``profile_id`` with the times of its first and latest entry; with ``via`` the ``profile_id`` alone.
         """
-        _find("segment", segment, self.segments)
-        rows = self.lake.scan("segments/membership")
-        realized = rows.filter((nw.col("segment") == segment) & (nw.col("status") == "realized"))
-        return realized.select("profile_id", "first_qualified_at", "last_qualified_at").to_native()
+        chosen = _find("segment", segment, self.segments)
+        is_in = {"segment": [segment], "status": ["realized"]}
+        rows = self.lake.scan("segments/membership", only=is_in) if as_of is None else self._members_at(segment, as_of)
+        if via is not None:
+            return related(rows, chosen.entity, via, self._tables(chosen.merge_policy), self.model).to_native()
+        return rows.select("profile_id", "first_qualified_at", "last_qualified_at").to_native()
 
     def preview(self, pql: str | Segment, entity: str = "person", *, as_of: Moment = None) -> Any:
         """Show who a rule would find, without keeping anything.
@@ -444,6 +452,12 @@ class Workspace:
         policy = self._policy(merge_policy).name
         return lambda name: self.lake.scan(f"profiles/{table_of(name, policy)}")
 
+    def _members_at(self, segment: str, moment: Moment) -> Frame:
+        history = self.lake.packed("segments/history", only={"segment": [segment]})
+        seen = looks(self.lake.log.rows(), segment)
+        past = standing_at(self._moment(moment), history, seen, self.lake.numbering(), self.lake.engine)
+        return self.lake.unpacked("segments/membership", past).filter(nw.col("status") == "realized")
+
     def _connection(self, name: str) -> Connection:
         return open_connection(_find("destination", name, self.destinations), self.folder)
 
@@ -453,7 +467,7 @@ class Workspace:
         return make_plan(
             destination,
             connection,
-            tables.scan("segments/membership"),
+            tables.scan("segments/membership", only={"segment": destination.audiences, "status": ["realized"]}),
             tables.scan(f"profiles/{entity}"),
             tables.scan("activation/ledger") if tables.exists("activation/ledger") else None,
             engine=self.lake.engine,

@@ -1,6 +1,6 @@
 """DuckDB: SQL on this machine, within the memory that it is given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import duckdb
 import narwhals as nw
@@ -43,6 +43,11 @@ class DuckdbEngine:
         """Return a small Arrow table as a frame; see ``Engine.load``."""
         # A relation over a local Arrow table dies with the variable; a temporary table of the connection does not.
         return nw.from_native(self._kept(self._connection.from_arrow(table)))
+
+    def stream(self, schema: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> Frame:
+        """Return rows that Python makes as a frame; see ``Engine.stream``. They go into a table of the connection."""
+        reader = pa.RecordBatchReader.from_batches(schema, batches())
+        return nw.from_native(self._kept(self._connection.from_arrow(reader)))
 
     def collect(self, frame: Frame) -> pa.Table:
         """Run a frame and return its rows; see ``Engine.collect``."""

@@ -1,6 +1,6 @@
 """What an engine must do: the few things that narwhals lacks or that differ by where the data lies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import narwhals as nw
@@ -53,6 +53,23 @@ class Engine(Protocol):
         -------
         Frame
             The same rows.
+        """
+        ...
+
+    def stream(self, schema: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> Frame:
+        """Return rows that Python makes as a frame.
+
+        Parameters
+        ----------
+        schema
+            Their columns.
+        batches
+            Makes them, each time anew.
+
+        Returns
+        -------
+        Frame
+            The rows; made when the frame runs, where the engine can wait.
         """
         ...
 

@@ -1,12 +1,13 @@
 """Polars: the default engine, lazy and streaming, on one machine."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import narwhals as nw
 import polars as pl
 import polars_hash as plh
 import pyarrow as pa
+from polars.io.plugins import register_io_source
 
 from cdp_toolkit.engines.components import components
 from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
@@ -36,6 +37,24 @@ class PolarsEngine:
     def load(self, table: pa.Table) -> Frame:
         """Return a small Arrow table as a frame; see ``Engine.load``."""
         return nw.from_native(pl.DataFrame(table).lazy())
+
+    def stream(self, schema: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> Frame:
+        """Return rows that Python makes as a frame; see ``Engine.stream``."""
+
+        def parts(
+            columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _: int | None
+        ) -> Iterator[pl.DataFrame]:
+            left = rows
+            for batch in batches():
+                part = pl.DataFrame(batch)
+                part = part if predicate is None else part.filter(predicate)
+                part = part if left is None else part.head(left)
+                yield part if columns is None else part.select(columns)
+                left = left and left - len(part)
+                if left == 0:
+                    return
+
+        return nw.from_native(register_io_source(parts, schema=pl.DataFrame(schema.empty_table()).schema))
 
     def collect(self, frame: Frame) -> pa.Table:
         """Run a frame and return its rows; see ``Engine.collect``."""

@@ -80,12 +80,13 @@ def audiences(lake: Lake) -> pl.DataFrame:
         return pl.DataFrame(schema=schema)
     is_member = nw.col("status") == "realized"
     counted = (
-        lake.scan("segments/membership")
-        .with_columns(is_in=is_member.cast(nw.Int64), is_out=(~is_member).cast(nw.Int64))
+        lake.packed("segments/membership")
+        .with_columns(is_in=nw.when(is_member).then("profiles"), is_out=nw.when(~is_member).then("profiles"))
         .group_by("segment", "entity")
         .agg(members=nw.col("is_in").sum(), exited=nw.col("is_out").sum())
     )
-    return _read(lake, counted).cast(schema).sort("members", "segment", descending=[True, False])
+    found = _read(lake, counted).with_columns(pl.col("members", "exited").fill_null(0))
+    return found.cast(schema).sort("members", "segment", descending=[True, False])
 
 
 def trends(lake: Lake) -> pl.DataFrame:
@@ -108,18 +109,18 @@ def trends(lake: Lake) -> pl.DataFrame:
         return pl.DataFrame(schema=schema)
     is_entry = nw.col("change") == "entered"
     changes = (
-        lake.scan("segments/history")
-        .with_columns(came=is_entry.cast(nw.Int64), went=(~is_entry).cast(nw.Int64))
+        lake.packed("segments/history")
+        .with_columns(came=nw.when(is_entry).then("profiles"), went=nw.when(~is_entry).then("profiles"))
         .group_by("segment", "changed_at")
         .agg(entered=nw.col("came").sum(), exited=nw.col("went").sum())
     )
     found = _read(lake, changes)
     everywhen = found.select("segment").unique().join(found.select("changed_at").unique(), how="cross")
     filled = everywhen.join(found, on=["segment", "changed_at"], how="left").sort("segment", "changed_at")
+    filled = filled.with_columns(pl.col("entered", "exited").fill_null(0))
     size = (pl.col("entered") - pl.col("exited")).cum_sum().over("segment")
     has_begun = pl.col("entered").cum_sum().over("segment") > 0
-    counted = filled.with_columns(pl.col("entered", "exited").fill_null(0))
-    return counted.filter(has_begun).with_columns(members=size).select(schema.names()).cast(schema)
+    return filled.filter(has_begun).with_columns(members=size).select(schema.names()).cast(schema)
 
 
 def overlaps(lake: Lake, *, entity: str = "person", most: int = 15) -> pl.DataFrame:
@@ -144,10 +145,8 @@ def overlaps(lake: Lake, *, entity: str = "person", most: int = 15) -> pl.DataFr
     sizes = audiences(lake).filter((pl.col("entity") == entity) & (pl.col("members") > 0)).head(most)
     if sizes.is_empty():
         return pl.DataFrame(schema=schema)
-    members = lake.scan("segments/membership").filter(
-        nw.col("status") == "realized", nw.col("segment").is_in(sizes["segment"].to_list())
-    )
-    members = members.select("segment", "profile_id")
+    largest = {"segment": sizes["segment"].to_list(), "status": ["realized"]}
+    members = lake.scan("segments/membership", only=largest).select("segment", "profile_id")
     shared = members.join(members.rename({"segment": "other"}), on="profile_id").group_by("segment", "other")
     both = _read(lake, shared.agg(both=nw.len().cast(nw.Int64)))
     size = sizes.select("segment", "members")
@@ -180,8 +179,8 @@ def funnel(lake: Lake) -> pl.DataFrame:
         stages.append(("People", _rows(lake, "profiles/person")))
         stages.append(("With an e-mail address", _rows(lake, "profiles/person", ~nw.col("email").is_null())))
     if lake.exists("segments/membership"):
-        is_member = (nw.col("status") == "realized") & (nw.col("entity") == "person")
-        members = lake.scan("segments/membership").filter(is_member).select("profile_id").unique()
+        is_member = {"status": ["realized"], "entity": ["person"]}
+        members = lake.scan("segments/membership", only=is_member).select("profile_id").unique()
         stages.append(("In an audience", _count(lake, members)))
     if lake.exists("activation/deliveries"):
         is_sent = (nw.col("outcome") == "delivered") & ~nw.col("profile_id").is_null()

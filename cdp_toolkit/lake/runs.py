@@ -3,9 +3,13 @@
 import datetime as dt
 import time
 import uuid
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pyarrow as pa
+
 from cdp_toolkit.engines import Frame
+from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.errors import CdpError
 from cdp_toolkit.lake.result import Outcome, Run
 from cdp_toolkit.lake.store import Store
@@ -41,30 +45,49 @@ class OpenRun:
         self._written: dict[str, int] = {}
         self._is_unchanged = False
 
-    def scan(self, name: str) -> Frame:
+    def scan(self, name: str, *, only: Mapping[str, Sequence[str | int]] | None = None) -> Frame:
         """Return a table at the version that this run has pinned, or has just written.
 
         Parameters
         ----------
         name
             Folder and name of the table.
+        only
+            By column the values to look for: of a packed table nothing else is unpacked.
 
         Returns
         -------
         Frame
-            All its rows.
+            Its rows; those of a packed table one a profile.
 
         Raises
         ------
         NotYetError
             If no run has written the table.
         """
-        version = self._written.get(name, self._read.get(name))
-        if version is None:
-            version = self._store.version(name)
-            if version is not None:
-                self._read[name] = version
-        return self._store.scan(name, version)
+        return self._store.scan(name, self._pinned(name), only=only)
+
+    def packed(self, name: str, *, only: Mapping[str, Sequence[str | int]] | None = None) -> Frame:
+        """Return a table as it is on disk, at the version that ``scan`` would read.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        only
+            By column the values to look for.
+
+        Returns
+        -------
+        Frame
+            Its rows; those of a packed table one a group of profiles.
+        """
+        return self._store.packed(name, self._pinned(name), only=only)
+
+    @property
+    def started_at(self) -> dt.datetime:
+        """When the run began."""
+        return self._started_at
 
     def exists(self, name: str) -> bool:
         """Tell whether there is a version to scan.
@@ -119,6 +142,21 @@ class OpenRun:
             return self.replace(name, frame)
         self._written[name] = self._store.append(name, frame, base=base)
         return self.scan(name)
+
+    def write(self, name: str, rows: pa.Table | pa.RecordBatchReader, *, mode: Mode) -> None:
+        """Write Arrow rows, such as those of a packed table.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        rows
+            The rows; a reader is read as it is written.
+        mode
+            Whether they replace those of the table or come after them.
+        """
+        base = self._written.get(name, self._store.version(name))
+        self._written[name] = self._store.write(name, rows, mode=mode if base is not None else "overwrite", base=base)
 
     def rows(self, name: str) -> int:
         """Return how many rows a table has that this run reads or has written.
@@ -191,6 +229,14 @@ class OpenRun:
         self._written = {}
         self.problems.append(error.message if isinstance(error, CdpError) else f"{type(error).__name__}: {error}")
         return self._result("failed")
+
+    def _pinned(self, name: str) -> int | None:
+        version = self._written.get(name, self._read.get(name))
+        if version is None:
+            version = self._store.version(name)
+            if version is not None:
+                self._read[name] = version
+        return version
 
     def _result(self, outcome: Outcome) -> Run:
         return Run(

@@ -1,15 +1,22 @@
 """Tables of the lake at their versions: which one counts, read it, write the next."""
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+import narwhals as nw
 import pyarrow as pa
-from deltalake import DeltaTable
+from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.errors import NotYetError
 from cdp_toolkit.lake.log import RunLog
+from cdp_toolkit.lake.packed import Numbering, unpacked
 from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model import Model
+from cdp_toolkit.model.types import arrow_type
+
+_ROWS_A_GROUP = 1024
 
 
 class Store:
@@ -69,7 +76,9 @@ class Store:
             return None if delta is None else delta.version()
         return self.log.versions().get(name)
 
-    def scan(self, name: str, version: int | None = None) -> Frame:
+    def scan(
+        self, name: str, version: int | None = None, *, only: Mapping[str, Sequence[str | int]] | None = None
+    ) -> Frame:
         """Return a table as a lazy frame.
 
         Parameters
@@ -78,11 +87,13 @@ class Store:
             Folder and name of the table.
         version
             Version to read; the committed one by default.
+        only
+            By column the values to look for: of a packed table nothing else is unpacked.
 
         Returns
         -------
         Frame
-            All rows of that version.
+            The rows of that version; those of a packed table one a profile.
 
         Raises
         ------
@@ -91,12 +102,77 @@ class Store:
         UnknownNameError
             If the lake has no such table.
         """
-        known = table(name, self.model)
+        rows = self.packed(name, version, only=only)
+        return self.unpacked(name, rows) if table(name, self.model).is_packed else rows
+
+    def packed(
+        self, name: str, version: int | None = None, *, only: Mapping[str, Sequence[str | int]] | None = None
+    ) -> Frame:
+        """Return a table as it is on disk: a packed one as one row per group of profiles.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        version
+            Version to read; the committed one by default.
+        only
+            By column the values to look for.
+
+        Returns
+        -------
+        Frame
+            The rows of that version.
+
+        Raises
+        ------
+        NotYetError
+            If no run has written the table.
+        """
         version = self.version(name) if version is None else version
         if version is None:
-            raise NotYetError(f"No run has written {name} yet.", hint=f"Run `{known.written_by}` first.")
+            verb = table(name, self.model).written_by
+            raise NotYetError(f"No run has written {name} yet.", hint=f"Run `{verb}` first.")
         delta = DeltaTable(f"{self.uri}/{name}", version=version, storage_options=self.options)
-        return self.engine.scan(delta.file_uris(), pa.schema(delta.schema().to_arrow()))
+        rows = self.engine.scan(delta.file_uris(), pa.schema(delta.schema().to_arrow()))
+        for column, values in (only or {}).items():
+            rows = rows.filter(nw.col(column).is_in(list(values)))
+        return rows
+
+    def numbering(self) -> Numbering:
+        """Return which profiles the bits of packed tables mean.
+
+        Returns
+        -------
+        Numbering
+            The newest, since a number once given stays.
+        """
+        name = "segments/numbering"
+        head = self.head(name)
+        return Numbering(None if head < 0 else self.engine.collect(self.packed(name, head)))
+
+    def unpacked(self, name: str, rows: Frame | pa.Table) -> Frame:
+        """Return rows of a packed table as they are read.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        rows
+            Rows of it as they are on disk.
+
+        Returns
+        -------
+        Frame
+            One row a profile, made when the frame runs.
+        """
+        columns = table(name, self.model).columns
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            packed = rows if isinstance(rows, pa.Table) else self.engine.collect(rows)
+            return unpacked(packed, self.numbering(), columns)
+
+        return self.engine.stream(pa.schema([(each, arrow_type(kind)) for each, kind in columns.items()]), batches)
 
     def head(self, name: str) -> int:
         """Return the newest version on disk, whether a run names it or not.
@@ -143,8 +219,11 @@ class Store:
         Returns
         -------
         int
-            Rows, from the statistics of its files.
+            Rows, from the statistics of its files; of a packed table the profiles in its rows.
         """
+        if table(name, self.model).is_packed:
+            counted = self.engine.collect(self.packed(name, version).select(nw.col("profiles").sum()))
+            return int(counted["profiles"][0].as_py() or 0)
         delta = DeltaTable(f"{self.uri}/{name}", version=version, storage_options=self.options)
         return sum(pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist())
 
@@ -183,12 +262,45 @@ class Store:
         int
             The version written.
         """
-        uri = f"{self.uri}/{name}"
+        self._drop_uncommitted(name, base)
+        self.engine.sink(frame, f"{self.uri}/{name}", mode="append", options=self.options)
+        return self.head(name)
+
+    def write(self, name: str, rows: pa.Table | pa.RecordBatchReader, *, mode: Mode, base: int | None) -> int:
+        """Write Arrow rows; the version counts once a run names it.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        rows
+            The rows; a reader is read as it is written.
+        mode
+            Whether they replace those of the table or come after them.
+        base
+            The version that they come after.
+
+        Returns
+        -------
+        int
+            The version written.
+        """
+        if mode == "append" and base is not None:
+            self._drop_uncommitted(name, base)
+        write_deltalake(
+            f"{self.uri}/{name}",
+            rows,
+            mode=mode,
+            storage_options=self.options or None,
+            # A group of rows holds about one bucket, so that readers of a bucket skip the others.
+            writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=_ROWS_A_GROUP),
+        )
+        return self.head(name)
+
+    def _drop_uncommitted(self, name: str, base: int) -> None:
         if self.head(name) != base:
             # A run was killed after it had written here: its rows are not part of the table.
-            DeltaTable(uri, storage_options=self.options).restore(base)
-        self.engine.sink(frame, uri, mode="append", options=self.options)
-        return self.head(name)
+            DeltaTable(f"{self.uri}/{name}", storage_options=self.options).restore(base)
 
     def _open(self, name: str) -> DeltaTable | None:
         uri = f"{self.uri}/{name}"

@@ -38,6 +38,8 @@ class Table:
         Columns that no two rows share.
     columns
         Type name by column; empty where the model or the delivery decides.
+    is_packed
+        Whether it holds many profiles in a row, as bits; it is read as one row a profile all the same.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Table:
     written_by: str
     key: tuple[str, ...]
     columns: Mapping[str, str] = field(default_factory=dict)
+    is_packed: bool = False
 
 
 _TABLES = (
@@ -84,10 +87,15 @@ _TABLES = (
           ("reason", "value"), {"reason": "text", "value": "text", "accounts": "integer"}),
     Table("segments/membership", "a profile that is or was in a segment", "evaluate", ("segment", "profile_id"),
           {"segment": "text", "entity": "text", "profile_id": "integer", "status": "text",
-           "first_qualified_at": "timestamp", "last_qualified_at": "timestamp", "exited_at": "timestamp"}),
+           "first_qualified_at": "timestamp", "last_qualified_at": "timestamp", "exited_at": "timestamp"},
+          is_packed=True),
     Table("segments/history", "a profile that entered or left a segment", "evaluate",
           ("segment", "profile_id", "changed_at"),
-          {"segment": "text", "entity": "text", "profile_id": "integer", "change": "text", "changed_at": "timestamp"}),
+          {"segment": "text", "entity": "text", "profile_id": "integer", "change": "text", "changed_at": "timestamp"},
+          is_packed=True),
+    Table("segments/numbering", "a stretch of the numbers that the bits of packed tables stand for", "evaluate",
+          ("entity", "bucket", "start"),
+          {"entity": "text", "bucket": "integer", "start": "integer", "ids": "binary"}),
     Table("activation/ledger", "what a destination was last told of an identity in an audience", "activate",
           ("destination", "audience", "row_key"),
           {"destination": "text", "audience": "text", "row_key": "text", "profile_id": "integer", "digest": "integer",

@@ -21,6 +21,7 @@ _ARROW: dict[str, pa.DataType] = {
     "date": pa.date32(),
     "strings": _LIST,
     "keys": _LIST,
+    "binary": pa.binary(),
 }
 _FRAME: dict[str, nw.dtypes.DType] = {
     "integer": nw.Int64(),

@@ -4,6 +4,6 @@ from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.estimate import Preview, preview
 from cdp_toolkit.segments.evaluate import Evaluation, evaluate
 from cdp_toolkit.segments.explain import Explanation, explain
-from cdp_toolkit.segments.membership import Changes, update
+from cdp_toolkit.segments.membership import Moves, membership
 
-__all__ = ["Changes", "Evaluation", "Explanation", "Preview", "Segment", "evaluate", "explain", "preview", "update"]
+__all__ = ["Evaluation", "Explanation", "Moves", "Preview", "Segment", "evaluate", "explain", "membership", "preview"]

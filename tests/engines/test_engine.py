@@ -46,6 +46,16 @@ def test_distinct_values_are_listed_once_in_order_and_without_null(engine, frame
     assert rows(engine.distinct(records, by="id", column="email"), "id", "email") == [(1, ["a@x", "b@x"])]
 
 
+def test_rows_that_python_makes_are_a_frame_like_any_other(engine, rows):
+    schema = pa.schema({"id": pa.int64(), "name": pa.string()})
+    made = [pa.record_batch({"id": [each, each + 1], "name": ["a", "b"]}, schema=schema) for each in (1, 3, 5)]
+
+    found = engine.stream(schema, lambda: iter(made))
+
+    assert rows(found.filter(nw.col("id") > 1), "name") == ["a", "a", "b", "b", "b"]
+    assert rows(engine.stream(schema, lambda: iter([])), "id") == []
+
+
 def test_text_that_does_not_parse_is_null_and_never_raises(engine, frame, rows):
     columns = {
         "integer": ["12", "12.0", "12.5", "x", None],

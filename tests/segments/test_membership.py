@@ -1,67 +1,165 @@
-"""Who entered, who is still in, who left."""
+"""Who entered, who is still in, who left, and who was in at a moment that has passed."""
 
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from cdp_toolkit.segments.membership import update
+from cdp_toolkit.lake.packed import Numbering, unpacked
+from cdp_toolkit.lake.tables import TABLES
+from cdp_toolkit.segments.buckets import Bucket
+from cdp_toolkit.segments.evaluate import Part
+from cdp_toolkit.segments.membership import HISTORY, MEMBERSHIP, Moves, membership
+from cdp_toolkit.segments.past import standing_at
 
 MONDAY, TUESDAY, FRIDAY = (datetime(2026, 3, day, tzinfo=UTC) for day in (2, 3, 6))
-ALL = ("segment", "entity", "profile_id", "status", "first_qualified_at", "last_qualified_at", "exited_at")
-SCHEMA = {"segment": pa.string(), "entity": pa.string(), "profile_id": pa.int64()}
+ALL = tuple(TABLES["segments/membership"].columns)
+MOVED = ("segment", "profile_id", "change", "changed_at")
+HIGH = 2**63 - 2  # ids lie anywhere below 2**63
+
+
+class Audiences:
+    """Tables of memberships, as runs would keep them."""
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.numbering = Numbering()
+        self.history = HISTORY.empty_table()
+        self.membership = None
+        self.runs = 0
+
+    def evaluate(self, profiles, members, as_of, *, only=None, ended=(), bucket=Bucket()):  # noqa: B008 - is frozen
+        self.runs += 1
+        flags = {name: pa.array([each in inside for each in profiles], pa.bool_()) for name, inside in members.items()}
+        columns = {"profile_id": pa.array(profiles, pa.int64())} | flags
+        part = Part("person", bucket, tuple(members), self.engine.load(pa.table(columns)))
+        before = None if self.membership is None else self.engine.load(self.membership)
+        recorded_at = datetime(2026, 4, 1, 0, self.runs, tzinfo=UTC)
+        moves = Moves(before, self.numbering, self.engine, as_of, recorded_at)
+        looked_at = None if only is None else {"person": np.array(only, np.int64)}
+        moved = pa.concat_tables([HISTORY.empty_table(), *moves.of_parts([part], looked_at), *moves.of_ended(ended)])
+        after = membership(before, moved, self.numbering, self.engine)
+        self.membership = pa.Table.from_batches(after, schema=MEMBERSHIP)
+        self.history = pa.concat_tables([self.history, moved])
+        return as_of, recorded_at
+
+    def at(self, moment, seen=()):
+        rows = self.engine.load(self.history)
+        return self.read(standing_at(moment, rows, seen, self.numbering, self.engine))
+
+    def read(self, packed=None, table="membership"):
+        packed = packed if packed is not None else getattr(self, table)
+        columns = TABLES[f"segments/{table}"].columns
+        found = [row for each in unpacked(packed, self.numbering, columns) for row in each.to_pylist()]
+        names = ALL if table == "membership" else MOVED
+        return sorted((tuple(row[name] for name in names) for row in found), key=repr)
 
 
 @pytest.fixture
-def members(frame):
-    def build(**ids):
-        pairs = [(segment, each) for segment, found in ids.items() for each in found]
-        columns = {"segment": [segment for segment, _ in pairs], "entity": ["person"] * len(pairs)}
-        return frame(columns | {"profile_id": [each for _, each in pairs]}, SCHEMA)
-
-    return build
+def audiences(engine):
+    return Audiences(engine)
 
 
-def history(rows, changes):
-    return rows(changes.history, "segment", "profile_id", "change", "changed_at")
+def test_the_first_evaluation_enters_every_member(audiences):
+    audiences.evaluate([1, 2, HIGH], {"a": [1, HIGH]}, MONDAY)
 
-
-def test_the_first_evaluation_enters_every_member(members, rows):
-    changes = update(None, members(a=[1, 2]), evaluated=["a"], as_of=MONDAY)
-
-    assert rows(changes.membership, *ALL) == [
+    assert audiences.read() == [
         ("a", "person", 1, "realized", MONDAY, MONDAY, None),
-        ("a", "person", 2, "realized", MONDAY, MONDAY, None),
+        ("a", "person", HIGH, "realized", MONDAY, MONDAY, None),
     ]
-    assert history(rows, changes) == [("a", 1, "entered", MONDAY), ("a", 2, "entered", MONDAY)]
+    assert audiences.read(table="history") == [("a", 1, "entered", MONDAY), ("a", HIGH, "entered", MONDAY)]
 
 
-def test_without_a_change_nothing_is_written_again(members, rows):
-    before = update(None, members(a=[1, 2]), evaluated=["a"], as_of=MONDAY).membership
+def test_without_a_change_nobody_moves(audiences):
+    audiences.evaluate([1, 2, HIGH], {"a": [1, 2]}, MONDAY)
+    before = audiences.read()
 
-    changes = update(before, members(a=[2, 1]), evaluated=["a"], as_of=TUESDAY)
+    audiences.evaluate([HIGH, 2, 1], {"a": [2, 1]}, TUESDAY)
 
-    assert rows(changes.membership, *ALL) == rows(before, *ALL)
-    assert history(rows, changes) == []
-
-
-def test_who_leaves_and_returns_keeps_the_first_time_and_gets_a_new_last_one(members, rows):
-    first = update(None, members(a=[1, 2]), evaluated=["a"], as_of=MONDAY)
-    second = update(first.membership, members(a=[2]), evaluated=["a"], as_of=TUESDAY)
-    third = update(second.membership, members(a=[1, 2]), evaluated=["a"], as_of=FRIDAY)
-
-    assert rows(second.membership, *ALL)[0] == ("a", "person", 1, "exited", MONDAY, MONDAY, TUESDAY)
-    assert rows(third.membership, *ALL)[0] == ("a", "person", 1, "realized", MONDAY, FRIDAY, None)
-    assert history(rows, second) == [("a", 1, "exited", TUESDAY)]
-    assert history(rows, third) == [("a", 1, "entered", FRIDAY)]
+    assert audiences.read() == before
+    assert len(audiences.history) == 1
 
 
-def test_segments_that_were_not_evaluated_keep_their_rows(members, rows):
-    before = update(None, members(a=[1], b=[1]), evaluated=["a", "b"], as_of=MONDAY).membership
+def test_who_leaves_and_returns_keeps_the_first_time_and_gets_a_new_last_one(audiences):
+    audiences.evaluate([1, 2], {"a": [1, 2]}, MONDAY)
+    audiences.evaluate([1, 2], {"a": [2]}, TUESDAY)
+    left = audiences.read()[0]
+    audiences.evaluate([1, 2], {"a": [1, 2]}, FRIDAY)
 
-    failed = update(before, members(), evaluated=[], as_of=TUESDAY)
-    emptied = update(before, members(), evaluated=["b"], as_of=TUESDAY)
+    assert left == ("a", "person", 1, "exited", MONDAY, MONDAY, TUESDAY)
+    assert audiences.read()[0] == ("a", "person", 1, "realized", MONDAY, FRIDAY, None)
+    assert [row[1:] for row in audiences.read(table="history")] == [
+        (1, "entered", MONDAY), (1, "entered", FRIDAY), (1, "exited", TUESDAY), (2, "entered", MONDAY)
+    ]  # fmt: skip
 
-    assert rows(failed.membership, *ALL) == rows(before, *ALL)
-    assert rows(emptied.membership, "segment", "status") == [("a", "realized"), ("b", "exited")]
-    assert history(rows, emptied) == [("b", 1, "exited", TUESDAY)]
+
+def test_segments_that_were_not_evaluated_keep_their_rows_and_ended_ones_lose_their_members(audiences):
+    audiences.evaluate([1, 2], {"a": [1], "b": [1, 2]}, MONDAY)
+
+    audiences.evaluate([1, 2], {}, TUESDAY)
+    untouched = audiences.read()
+    audiences.evaluate([1, 2], {}, FRIDAY, ended=["b"])
+
+    assert [(row[0], row[3]) for row in untouched] == [("a", "realized"), ("b", "realized"), ("b", "realized")]
+    assert [(row[0], row[3]) for row in audiences.read()] == [("a", "realized"), ("b", "exited"), ("b", "exited")]
+
+
+def test_a_profile_that_is_no_more_leaves_and_a_new_one_enters(audiences):
+    audiences.evaluate([5, 7], {"a": [5, 7]}, MONDAY)
+
+    audiences.evaluate([3, 7], {"a": [3, 7]}, TUESDAY)
+
+    assert [row[2:4] for row in audiences.read()] == [(3, "realized"), (5, "exited"), (7, "realized")]
+
+
+def test_a_bucket_and_chosen_profiles_leave_all_others_what_they_were(audiences):
+    audiences.evaluate([1, 2, 3, 4], {"a": [1, 2, 3, 4]}, MONDAY)
+
+    audiences.evaluate([1], {"a": [1]}, TUESDAY, bucket=Bucket(None, 3))
+    audiences.evaluate([], {"a": []}, FRIDAY, only=[3])
+
+    assert [row[2:4] for row in audiences.read()] == [(1, "realized"), (2, "exited"), (3, "exited"), (4, "realized")]
+
+
+def test_the_past_is_as_the_last_evaluation_until_then_left_it(audiences):
+    audiences.evaluate([1, 2], {"a": [1]}, MONDAY)
+    audiences.evaluate([1, 2], {"a": [2]}, TUESDAY)
+    audiences.evaluate([1, 2], {"a": [1, 2]}, FRIDAY)
+
+    before, monday, wednesday = (audiences.at(datetime(2026, 3, day, 9, tzinfo=UTC)) for day in (1, 2, 4))
+
+    assert before == []
+    assert monday == [("a", "person", 1, "realized", MONDAY, MONDAY, None)]
+    assert wednesday == [
+        ("a", "person", 1, "exited", MONDAY, MONDAY, TUESDAY),
+        ("a", "person", 2, "realized", TUESDAY, TUESDAY, None),
+    ]
+
+
+def test_an_evaluation_that_looks_back_counts_for_the_time_that_it_looks_at(audiences):
+    seen = [audiences.evaluate([1, 2], {"a": [1, 2]}, FRIDAY), audiences.evaluate([1, 2], {"a": [1]}, MONDAY)]
+    seen.append(audiences.evaluate([1, 2], {"a": [1]}, TUESDAY))  # nobody moves, and yet it was looked at
+
+    found = [[row[2] for row in audiences.at(moment, seen) if row[3] == "realized"] for moment in (TUESDAY, FRIDAY)]
+
+    assert found == [[1], [1, 2]]
+
+
+WORLDS = st.lists(st.sets(st.sampled_from([0, 1, 2, 9, 40, 2**60, 2**62, HIGH])), min_size=1, max_size=6)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(people=WORLDS, inside=WORLDS)
+def test_bits_say_what_sets_say(engine, people, inside):
+    audiences, expected = Audiences(engine), []
+
+    for day, (profiles, members) in enumerate(zip(people, inside, strict=False), start=1):
+        expected.append(sorted(profiles & members))
+        audiences.evaluate(sorted(profiles), {"a": members}, datetime(2026, 5, day, tzinfo=UTC))
+
+    past = [audiences.at(datetime(2026, 5, day, 1, tzinfo=UTC)) for day in range(1, len(expected) + 1)]
+    assert [sorted(row[2] for row in rows if row[3] == "realized") for rows in past] == expected
+    assert audiences.read() == past[-1]

@@ -1,0 +1,294 @@
+"""Tables that hold many profiles in a row, as bits.
+
+The profiles of an entity lie in buckets, by ranges of their ids. In its bucket each profile has a number, given when
+it is first seen and never again, so the bits of a row that is years old still mean the same profiles. A few profiles
+are kept as a list of numbers, many as one bit a number, whichever is shorter.
+
+88M memberships of 10M profiles in 1,000 segments: see docs/decisions/070-membership-in-bits.md.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cdp_toolkit.lake.tables import Table
+from cdp_toolkit.model.types import arrow_type
+
+_BUCKET_BITS = 59
+"""Ids have 63 bits, so there are 16 buckets: at 10M profiles the bits of a segment in one of them are about 80 kB."""
+
+Bits = npt.NDArray[np.uint8]
+Ids = npt.NDArray[np.int64]
+
+_Id = TypeVar("_Id", int, Ids)
+_NUMBER = np.dtype("<u4")
+_ID = np.dtype("<i8")
+_ROWS_A_BATCH = 1 << 17
+
+
+def packed_schema(known: Table) -> pa.Schema:
+    """Return the columns of a packed table as they are on disk.
+
+    Parameters
+    ----------
+    known
+        The table.
+
+    Returns
+    -------
+    pyarrow.Schema
+        Its columns without ``profile_id``; then ``bucket``, how many ``profiles``, and their ``bits``.
+    """
+    fields = [(name, arrow_type(kind)) for name, kind in known.columns.items() if name != "profile_id"]
+    return pa.schema([*fields, ("bucket", pa.int64()), ("profiles", pa.int64()), ("bits", pa.binary())])
+
+
+def bucket_of(profile_id: _Id) -> _Id:
+    """Return the bucket that a profile lies in.
+
+    Parameters
+    ----------
+    profile_id
+        Its id, from 0 to 2⁶³ - 1; or many of them.
+
+    Returns
+    -------
+    int or numpy.ndarray
+        0 to 15, in the order of the ids.
+    """
+    return profile_id >> _BUCKET_BITS
+
+
+def pack(bits: Bits) -> tuple[int, bytes]:
+    """Return bits as a row keeps them.
+
+    Parameters
+    ----------
+    bits
+        One bit a profile of the bucket, eight to a byte, the lowest first.
+
+    Returns
+    -------
+    count, data
+        How many are set, and the shorter of their numbers and the bits themselves.
+    """
+    count = int(np.bitwise_count(bits).sum(dtype=np.int64))
+    if _NUMBER.itemsize * count <= len(bits):
+        return count, _gaps(set_bits(bits))
+    return count, bits.tobytes()
+
+
+def pack_numbers(numbers: npt.NDArray[np.int64], size: int) -> tuple[int, bytes]:
+    """Return numbers as a row keeps them.
+
+    Parameters
+    ----------
+    numbers
+        Numbers of profiles of a bucket, each once, in any order.
+    size
+        How many profiles the bucket has.
+
+    Returns
+    -------
+    count, data
+        As ``pack`` gives them for the same bits.
+    """
+    if _NUMBER.itemsize * len(numbers) <= (size + 7) // 8:
+        return len(numbers), _gaps(np.sort(numbers))
+    return pack(to_bits(numbers, size))
+
+
+def to_bits(numbers: npt.NDArray[Any], size: int) -> Bits:
+    """Return numbers as bits.
+
+    Parameters
+    ----------
+    numbers
+        Numbers of profiles of a bucket.
+    size
+        How many profiles the bucket has.
+
+    Returns
+    -------
+    numpy.ndarray
+        Eight to a byte, the lowest first.
+    """
+    flags = np.zeros((size + 7) // 8 * 8, np.bool_)
+    flags[numbers] = True
+    return np.packbits(flags, bitorder="little")
+
+
+def unpack(count: int, data: bytes, size: int) -> Bits:
+    """Return what a row keeps as bits.
+
+    Parameters
+    ----------
+    count, data
+        As ``pack`` gave them.
+    size
+        How many profiles the bucket has by now.
+
+    Returns
+    -------
+    numpy.ndarray
+        One bit a profile of the bucket; may be changed.
+    """
+    if len(data) == _NUMBER.itemsize * count:
+        return to_bits(np.cumsum(np.frombuffer(data, _NUMBER)), size)
+    bits = np.zeros((size + 7) // 8, np.uint8)
+    bits[: len(data)] = np.frombuffer(data, np.uint8)
+    return bits
+
+
+def _gaps(numbers: npt.NDArray[np.int64]) -> bytes:
+    # Small where profiles lie close together, and so a third shorter once compressed.
+    gaps = numbers.astype(_NUMBER)
+    gaps[1:] -= gaps[:-1].copy()
+    return gaps.tobytes()
+
+
+def set_bits(bits: Bits) -> npt.NDArray[np.int64]:
+    """Return the numbers whose bit is set.
+
+    Parameters
+    ----------
+    bits
+        Eight to a byte, the lowest first.
+
+    Returns
+    -------
+    numpy.ndarray
+        Numbers in rising order.
+    """
+    (filled,) = np.nonzero(bits)
+    places = np.unpackbits(bits[filled, None], axis=1, bitorder="little")
+    byte, place = np.nonzero(places)
+    return filled[byte] * 8 + place
+
+
+class Numbering:
+    """The profiles of each bucket in the order of their numbers.
+
+    Parameters
+    ----------
+    rows
+        ``segments/numbering``: one row per entity, bucket and stretch of numbers; None if it was never written.
+    """
+
+    SCHEMA = pa.schema({"entity": pa.string(), "bucket": pa.int64(), "start": pa.int64(), "ids": pa.binary()})
+
+    def __init__(self, rows: pa.Table | None = None) -> None:
+        self._ids: dict[tuple[str, int], Ids] = {}
+        self._order: dict[tuple[str, int], npt.NDArray[np.int64]] = {}
+        self._added: list[tuple[str, int, int, bytes]] = []
+        stretches = [] if rows is None else rows.sort_by("start").to_pylist()
+        found: dict[tuple[str, int], list[Ids]] = {}
+        for each in stretches:
+            found.setdefault((each["entity"], each["bucket"]), []).append(np.frombuffer(each["ids"], _ID))
+        self._ids = {bucket: np.concatenate(parts) for bucket, parts in found.items()}
+
+    def ids(self, entity: str, bucket: int) -> Ids:
+        """Return the profiles of a bucket.
+
+        Parameters
+        ----------
+        entity, bucket
+            Which bucket.
+
+        Returns
+        -------
+        numpy.ndarray
+            Profile ids; the place of each is its number.
+        """
+        return self._ids.get((entity, bucket), np.empty(0, np.int64))
+
+    def number(self, entity: str, bucket: int, ids: Ids) -> npt.NDArray[np.int64]:
+        """Return the numbers of profiles, new ones for those that have none.
+
+        Parameters
+        ----------
+        entity, bucket
+            Which bucket.
+        ids
+            Profiles of that bucket, each once.
+
+        Returns
+        -------
+        numpy.ndarray
+            A number a profile.
+        """
+        known = self.ids(entity, bucket)
+        if np.array_equal(known, ids):
+            return np.arange(len(ids))
+        fresh = np.setdiff1d(ids, known)
+        if len(fresh):
+            self._added.append((entity, bucket, len(known), fresh.astype(_ID).tobytes()))
+            known = self._ids[entity, bucket] = np.concatenate([known, fresh])
+            self._order.pop((entity, bucket), None)
+        if (entity, bucket) not in self._order:
+            self._order[entity, bucket] = np.argsort(known)
+        order = self._order[entity, bucket]
+        return order[np.searchsorted(known, ids, sorter=order)]
+
+    def added(self) -> pa.Table:
+        """Return the rows to append to ``segments/numbering``.
+
+        Returns
+        -------
+        pyarrow.Table
+            One row per bucket and stretch of numbers given since; empty if there are none.
+        """
+        columns = list(zip(*self._added, strict=True)) or [()] * len(self.SCHEMA)
+        return pa.table(dict(zip(self.SCHEMA.names, columns, strict=True)), schema=self.SCHEMA)
+
+
+def unpacked(rows: pa.Table, numbering: Numbering, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    """Return the rows of a packed table, one a profile.
+
+    Parameters
+    ----------
+    rows
+        Packed rows.
+    numbering
+        Which profiles the bits mean.
+    columns
+        Columns of the table as it is read.
+
+    Yields
+    ------
+    pyarrow.RecordBatch
+        Some rows with those columns.
+    """
+    schema = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
+    carried = rows.select([name for name in schema.names if name != "profile_id"]).combine_chunks()
+    for start, end in _stretches(rows["profiles"].to_pylist()):
+        part = rows.slice(start, end - start)
+        ids = [_ids_of(each, numbering) for each in part.select(["entity", "bucket", "profiles", "bits"]).to_pylist()]
+        repeated = carried.take(pa.array(np.repeat(np.arange(start, end), [len(each) for each in ids])))
+        repeated = repeated.append_column("profile_id", pa.array(np.concatenate(ids), pa.int64()))
+        yield from repeated.select(schema.names).cast(schema).combine_chunks().to_batches()
+
+
+def _ids_of(row: Mapping[str, object], numbering: Numbering) -> Ids:
+    ids = numbering.ids(str(row["entity"]), int(str(row["bucket"])))
+    count, data = row["profiles"], row["bits"]
+    assert isinstance(count, int)  # noqa: S101 - as pack gave them
+    assert isinstance(data, bytes)  # noqa: S101
+    if len(data) == _NUMBER.itemsize * count:
+        return ids[np.cumsum(np.frombuffer(data, _NUMBER))]
+    return ids[set_bits(np.frombuffer(data, np.uint8))]
+
+
+def _stretches(counts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Return where to cut rows so that each part makes about as many rows as a batch should have."""
+    start = total = 0
+    for place, count in enumerate(counts):
+        total += count
+        if total >= _ROWS_A_BATCH:
+            yield start, place + 1
+            start, total = place + 1, 0
+    if start < len(counts):
+        yield start, len(counts)

@@ -1,0 +1,73 @@
+"""Who was in an audience at a moment that has passed, from the history of moves."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.lake.packed import Numbering
+from cdp_toolkit.segments.membership import HISTORY, MEMBERSHIP, membership
+
+
+def looks(runs: Iterable[Mapping[str, Any]], segment: str) -> list[tuple[datetime, datetime]]:
+    """Return when a segment was evaluated.
+
+    Parameters
+    ----------
+    runs
+        Rows of the table ``runs``.
+    segment
+        Its name.
+
+    Returns
+    -------
+    list of tuple
+        For each evaluation what ``now`` meant, and when it ran.
+    """
+    evaluations = (run for run in runs if run["verb"] == "evaluate" and run["outcome"] != "failed")
+    return [
+        (datetime.fromisoformat(run["details"]["evaluation"]["as_of"]), run["started_at"])
+        for run in evaluations
+        if segment in run["details"].get("methods", {}) and "evaluation" in run["details"]
+    ]
+
+
+def standing_at(
+    moment: datetime,
+    history: Frame,
+    seen: Sequence[tuple[datetime, datetime]],
+    numbering: Numbering,
+    engine: Engine,
+) -> pa.Table:
+    """Return everyone's standing in a segment as the evaluation before a moment left it.
+
+    Parameters
+    ----------
+    moment
+        The moment.
+    history
+        The segment's rows of ``segments/history`` as they are on disk.
+    seen
+        When the segment was evaluated; see ``looks``.
+    numbering
+        How many profiles there are a bucket.
+    engine
+        Reads.
+
+    Returns
+    -------
+    pyarrow.Table
+        Rows of ``segments/membership`` as they are on disk. Of evaluations with the same ``now`` the one that ran last
+        counts; one that looked back from a later time counts for the time that it looked at.
+    """
+    rows = engine.collect(history).select(HISTORY.names)
+    moved = zip(rows["changed_at"].to_pylist(), rows["recorded_at"].to_pylist(), strict=True)
+    before = [each for each in {*seen, *moved} if each[0] <= moment]
+    if not before:
+        return MEMBERSHIP.empty_table()
+    _, recorded_at = max(before)
+    known = rows.filter(pc.field("recorded_at") <= pa.scalar(recorded_at, pa.timestamp("us", "UTC")))
+    return pa.Table.from_batches(membership(None, known, numbering, engine), schema=MEMBERSHIP)
