@@ -1,6 +1,7 @@
 """Tables of the lake at their versions: which one counts, read it, write the next."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import narwhals as nw
@@ -167,12 +168,12 @@ class Store:
             One row a profile, made when the frame runs.
         """
         columns = table(name, self.model).columns
+        schema = pa.schema([(each, arrow_type(kind)) for each, kind in columns.items()])
+        return self.engine.stream(schema, partial(self._batches, rows, columns))
 
-        def batches() -> Iterator[pa.RecordBatch]:
-            packed = rows if isinstance(rows, pa.Table) else self.engine.collect(rows)
-            return unpacked(packed, self.numbering(), columns)
-
-        return self.engine.stream(pa.schema([(each, arrow_type(kind)) for each, kind in columns.items()]), batches)
+    def _batches(self, rows: Frame | pa.Table, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+        packed = rows if isinstance(rows, pa.Table) else self.engine.collect(rows)
+        return unpacked(packed, self.numbering(), columns)
 
     def head(self, name: str) -> int:
         """Return the newest version on disk, whether a run names it or not.

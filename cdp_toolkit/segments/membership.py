@@ -231,7 +231,7 @@ def _true(flags: pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """Return the rows where a flag is true."""
     known = flags.fill_null(False).combine_chunks()
     if known.offset or not len(known):
-        return pc.indices_nonzero(known).to_numpy().astype(np.int64)
+        return np.asarray(pc.indices_nonzero(known), np.int64)
     bits = np.frombuffer(known.buffers()[1], np.uint8)[: (len(known) + 7) // 8].copy()
     if len(known) % 8:
         bits[-1] &= (1 << len(known) % 8) - 1
