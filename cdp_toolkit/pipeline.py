@@ -20,12 +20,11 @@ from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.errors import DataError, UnknownNameError
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.evidence import derive_identities
-from cdp_toolkit.identity.graph import settle_links
-from cdp_toolkit.identity.ids import map_identities, number_profiles
 from cdp_toolkit.identity.judgements import Judgement, judged_identities
-from cdp_toolkit.identity.links import Links, link_records
-from cdp_toolkit.identity.values import add_spellings, settle_values
+from cdp_toolkit.identity.stitch import Evidence, Past, Stitcher
+from cdp_toolkit.identity.values import Values, add_spellings, settle_values
 from cdp_toolkit.lake import Lake, OpenRun, Run
+from cdp_toolkit.lake.tables import TABLES
 from cdp_toolkit.profiles.build import PROFILES, build_profiles, table_of
 from cdp_toolkit.profiles.definition import DEFAULT
 from cdp_toolkit.profiles.policies import Policy
@@ -35,6 +34,8 @@ from cdp_toolkit.segments.evaluate import evaluate as evaluate_segments
 from cdp_toolkit.segments.membership import HISTORY, MEMBERSHIP, Moves, membership
 from cdp_toolkit.sources.land import land
 from cdp_toolkit.sources.source import Source
+
+IDENTITY_TABLES = ("links", "refused_links", "clusters", "identities", "aliases")
 
 
 def digest(*definitions: object) -> str:
@@ -159,6 +160,30 @@ def stitch(
 def _stitch_identities(
     run: OpenRun, lake: Lake, rules: IdentityRules, judgements: Sequence[Judgement], as_of: datetime
 ) -> None:
+    before = run.before()
+    values = _settle_values(run, lake, rules, judgements)
+    run.replace("identity/evidence", values.kept)
+    run.replace("identity/spellings", values.spellings)
+    stitcher = Stitcher(rules, lake.engine, as_of)
+    looked_at = {
+        entity: stitcher.stitch(
+            entity,
+            _evidence(run.scan, lake, entity, run.scan),
+            _past(lake, entity, before),
+            partial(_keep, run, entity),
+        )
+        for entity in PROFILES
+    }
+    run.append("identity/refused_links", values.refused.with_columns(kind=nw.lit("value")))
+    if run.rows("identity/spellings"):
+        spelt = add_spellings(run.scan("identity/identities"), run.scan("identity/spellings"))
+        run.replace("identity/identities", spelt)
+    again = [rows for rows in looked_at.values() if rows is not None]
+    if len(again) == len(looked_at):
+        run.notes.append(f"{sum(again)} records were linked anew; all others are as they were.")
+
+
+def _settle_values(run: OpenRun, lake: Lake, rules: IdentityRules, judgements: Sequence[Judgement]) -> Values:
     stated = run.scan("entities/identities")
     people, accounts = run.scan("entities/person"), run.scan("entities/account")
     derived = derive_identities(people, accounts, rules, lake.engine)
@@ -168,28 +193,7 @@ def _stitch_identities(
     judged = judged_identities(judgements, _records(run), lake.engine)
     columns = stated.collect_schema().names()
     carried = nw.concat([stated, derived.select(columns), judged.select(columns)])
-    values = settle_values(carried, countries, rules, lake.engine)
-    identities = values.kept
-    found = link_records(identities, rules)
-    settled = [
-        settle_links(
-            Links(*(frame.filter(nw.col("entity") == entity) for frame in found)),
-            identities.filter(nw.col("entity") == entity),
-            run.scan(f"entities/{entity}"),
-            rules,
-            lake.engine,
-        )
-        for entity in PROFILES
-    ]
-    links = run.replace("identity/links", nw.concat([each.kept for each in settled]))
-    refused = run.replace("identity/refused_links", nw.concat([values.refused, *(each.refused for each in settled)]))
-    said = identities.filter(nw.col("namespace").is_in(lake.model.namespaces))
-    maps = []
-    for entity in PROFILES:
-        is_own = nw.col("entity") == entity
-        ids = _number(run, lake, entity, links.filter(is_own), as_of)
-        maps.append(map_identities(said.filter(is_own), ids, refused.filter(is_own)))
-    run.replace("identity/identities", add_spellings(nw.concat(maps), values.spellings))
+    return settle_values(carried, countries, rules, lake.engine)
 
 
 def _records(run: OpenRun) -> Frame:
@@ -199,17 +203,32 @@ def _records(run: OpenRun) -> Frame:
     )  # fmt: skip
 
 
-def _number(run: OpenRun, lake: Lake, entity: str, links: Frame, as_of: datetime) -> Frame:
-    table = f"identity/{entity}_ids"
-    records = run.scan(f"entities/{entity}").select("source_key", "is_deleted")
-    ids = number_profiles(
-        lake.engine.key64(records, {"record_key": "source_key"}),
-        links,
-        run.scan(table) if run.exists(table) else None,
-        lake.engine,
-        as_of=as_of,
-    )
-    return run.replace(table, ids)
+def _evidence(scan: Callable[[str], Frame], lake: Lake, entity: str, evidence: Callable[[str], Frame]) -> Evidence:
+    records = scan(f"entities/{entity}").select("source_key", "is_deleted")
+    identities = evidence("identity/evidence").filter(nw.col("entity") == entity)
+    return Evidence(identities, records, tuple(lake.model.namespaces))
+
+
+def _past(lake: Lake, entity: str, before: Callable[[str], Frame] | None) -> Past | None:
+    """Return what the last run read and wrote, as the lake still shows it while this one writes."""
+    if not lake.exists("identity/clusters"):
+        return None
+    tables = {name: lake.scan(f"identity/{name}").filter(nw.col("entity") == entity) for name in IDENTITY_TABLES}
+    tables["ids"] = lake.scan(f"identity/{entity}_ids")
+    tables["refused_links"] = tables["refused_links"].filter(nw.col("kind") == "link")
+    spelt = lake.scan("identity/spellings")
+    tables["identities"] = tables["identities"].join(spelt, on=["entity", "namespace", "value_key"], how="anti")
+    return Past(tables, None if before is None else _evidence(before, lake, entity, lake.scan))
+
+
+def _keep(run: OpenRun, entity: str, name: str, rows: Frame) -> Frame:
+    if name == "ids":
+        return run.replace(f"identity/{entity}_ids", rows)
+    table = f"identity/{name}"
+    is_first = entity == PROFILES[0] and name != "history"
+    rows = rows.with_columns(entity=nw.lit(entity)).select(*TABLES[table].columns)
+    whole = run.replace(table, rows) if is_first else run.append(table, rows)
+    return whole.filter(nw.col("entity") == entity)
 
 
 def _note_accounts(run: OpenRun) -> None:

@@ -12,7 +12,13 @@ from cdp_toolkit.engines import Engine, Frame
 
 
 def number_profiles(
-    records: Frame, links: Frame, previous: Frame | None, engine: Engine, *, as_of: dt.datetime
+    records: Frame,
+    links: Frame,
+    previous: Frame | None,
+    engine: Engine,
+    *,
+    as_of: dt.datetime,
+    in_use: Frame | None = None,
 ) -> Frame:
     """Give each record the id of its profile.
 
@@ -28,6 +34,8 @@ def number_profiles(
         Finds the components.
     as_of
         Time of this run, in UTC.
+    in_use
+        Ids of profiles whose records are not among these, ``profile_id``; none by default.
 
     Returns
     -------
@@ -40,15 +48,16 @@ def number_profiles(
         component=nw.coalesce("component", "record_key")
     )
     members = members.filter((~nw.col("is_deleted")).max().over("component"))
-    fresh = {"profile_id": nw.col("component"), "since": nw.lit(as_of).cast(nw.Datetime("us", "UTC"))}
-    if previous is not None:
-        claimed = members.join(_claims(members, previous), on="component", how="left")
-        fresh = {
-            "profile_id": nw.coalesce("claimed_id", "component"),
-            "since": nw.coalesce(nw.col("claimed_since"), fresh["since"]),
-        }
-        members = claimed
-    return members.with_columns(**fresh).select("source_key", "record_key", "profile_id", "is_deleted", "since")
+    now = nw.lit(as_of).cast(nw.Datetime("us", "UTC"))
+    if previous is None:
+        numbered = members.with_columns(profile_id=nw.col("component"), since=now)
+    else:
+        known = members.join(_claims(members, previous), on="component", how="left")
+        fresh = known.filter(nw.col("claimed_id").is_null())
+        numbered = known.join(_fresh_ids(fresh, known, in_use, engine), on="component", how="left").with_columns(
+            profile_id=nw.coalesce("claimed_id", "fresh_id"), since=nw.coalesce(nw.col("claimed_since"), now)
+        )
+    return numbered.select("source_key", "record_key", "profile_id", "is_deleted", "since")
 
 
 def _claims(members: Frame, previous: Frame) -> Frame:
@@ -62,6 +71,25 @@ def _claims(members: Frame, previous: Frame) -> Frame:
     oldest = holders.filter(nw.col("since") == nw.col("since").min().over("component"))
     winners = oldest.filter(nw.col("profile_id") == nw.col("profile_id").min().over("component"))
     return winners.select("component", claimed_id="profile_id", claimed_since="since").unique("component")
+
+
+def _fresh_ids(fresh: Frame, known: Frame, in_use: Frame | None, engine: Engine) -> Frame:
+    """Return the ids of new profiles: the key of the first record whose key is no other profile's id.
+
+    A record that left its profile has given it its key as the id: what the record becomes needs another one. Where all
+    keys of a component are taken it is a hash of the first.
+    """
+    taken = known.select(profile_id="claimed_id").drop_nulls()
+    taken = taken if in_use is None else nw.concat([taken, in_use.select("profile_id")])
+    free = fresh.join(taken.unique(), left_on="record_key", right_on="profile_id", how="anti")
+    first = free.group_by("component").agg(own_id=nw.col("record_key").min())
+    spelt = fresh.group_by("component").agg(
+        _spelt=nw.concat_str(nw.lit("another profile of "), nw.col("source_key")).min()
+    )
+    hashed = engine.key64(spelt, {"other_id": "_spelt"}).select("component", "other_id")
+    return hashed.join(first, on="component", how="left").select(
+        "component", fresh_id=nw.coalesce("own_id", "other_id")
+    )
 
 
 def map_identities(identities: Frame, ids: Frame, refused: Frame) -> Frame:

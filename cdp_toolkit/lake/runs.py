@@ -3,7 +3,7 @@
 import datetime as dt
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -198,6 +198,19 @@ class OpenRun:
             and {name: version for name, version in last["read"].items() if name in tables}
             == {name: version for name, version in self._read.items() if name in tables}
         )
+
+    def before(self) -> Callable[[str], Frame] | None:
+        """Return the tables that the last run of this verb read, as they were then.
+
+        Returns
+        -------
+        callable or None
+            Scans a table by its name; None if there was no such run, or it ran under other definitions.
+        """
+        last = self._store.log.last(self.verb)
+        if last is None or last["definitions"] != self._definitions:
+            return None
+        return lambda name: self._store.scan(name, last["read"].get(name))
 
     def nothing_to_do(self) -> None:
         """Say that this run changes nothing."""

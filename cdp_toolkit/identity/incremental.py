@@ -1,0 +1,119 @@
+"""What changed since the last run → the records whose profiles may be other ones now.
+
+Records of one cluster are those that links could make one before any was refused. A change of a record can reach its own
+cluster and the clusters of all who carry one of its values, then or now, and no others. A value that linked nobody then
+and links nobody now, for the same reason, carries nothing on: a mailbox of a thousand records does not make a
+thousand changes of one.
+"""
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.identity.definition import IdentityRules
+from cdp_toolkit.identity.links import link_records
+
+_IDENTITY = ("namespace", "value_key")
+
+
+def find_affected(
+    now: Frame, before: Frame, clusters: Frame, ids: Frame, records: Frame, *, rules: IdentityRules, engine: Engine
+) -> Frame:
+    """Find the records whose profiles may have changed.
+
+    Parameters
+    ----------
+    now, before
+        Identities of one entity, one row per record and identity, as they are and as the last run read them.
+    clusters, ids
+        What the last run made of them, as ``identity/clusters`` and ``identity/<entity>_ids``, of this entity.
+    records
+        One row per record as it is: ``source_key``, ``is_deleted``.
+    rules
+        Which identities link nobody; the same as in the last run.
+    engine
+        Keeps the changed rows.
+
+    Returns
+    -------
+    Frame
+        ``record_key`` and ``source_key``, once each: changed, new and vanished records, and all of their clusters.
+    """
+    changed = _stored(nw.concat([_changed(now, before), _flipped(records, ids, engine)]).unique("record_key"), engine)
+    values = _stored(nw.concat([_values(frame, changed) for frame in (now, before)]).unique([*_IDENTITY]), engine)
+    carriers = [_carriers(frame, values) for frame in (now, before)]
+    is_idle = _idle(carriers[0], carriers[1], rules)
+    reached = [
+        frame.join(is_idle, on=[*_IDENTITY], how="anti").select("record_key", "source_key") for frame in carriers
+    ]
+    touched = _stored(nw.concat([*reached, changed]).unique("record_key"), engine)
+    numbers = _stored(clusters.join(touched, on="record_key", how="semi").select("cluster").unique(), engine)
+    members = clusters.join(numbers, on="cluster", how="semi").select("record_key", "source_key")
+    return _stored(nw.concat([members, touched]).unique("record_key"), engine)
+
+
+def splice(table: Frame, rows: Frame, affected: Frame, on: str = "record_key") -> Frame:
+    """Put the new rows of the affected records in the place of the old.
+
+    Parameters
+    ----------
+    table
+        Rows of all records, as the last run wrote them.
+    rows
+        New rows of the affected ones.
+    affected
+        The column ``on`` of those whose rows are replaced.
+    on
+        What tells whose a row is.
+
+    Returns
+    -------
+    Frame
+        Rows of all records, with the columns of ``rows``.
+    """
+    names = rows.collect_schema().names()
+    return nw.concat([table.select(names).join(affected.select(on).unique(), on=on, how="anti"), rows])
+
+
+def _changed(now: Frame, before: Frame) -> Frame:
+    row = ["record_key", *_IDENTITY, "seen_at"]
+    sides = [one.join(other.select(row), on=row, how="anti") for one, other in ((now, before), (before, now))]
+    return nw.concat([side.select("record_key", "source_key") for side in sides])
+
+
+def _flipped(records: Frame, ids: Frame, engine: Engine) -> Frame:
+    """Return the records that were deleted or came back, whatever identities they have."""
+    # who is deleted with their whole cluster has no id
+    known = ids.select("source_key", was_deleted="is_deleted")
+    both = records.join(known, on="source_key", how="left").filter(
+        nw.col("is_deleted") != nw.col("was_deleted").fill_null(value=True)
+    )
+    keyed = engine.key64(both.select("source_key"), {"record_key": "source_key"})
+    return keyed.select("record_key", "source_key")
+
+
+def _values(identities: Frame, changed: Frame) -> Frame:
+    return identities.join(changed, on="record_key", how="semi").select(*_IDENTITY)
+
+
+def _carriers(identities: Frame, values: Frame) -> Frame:
+    return identities.join(values, on=[*_IDENTITY], how="semi")
+
+
+def _idle(now: Frame, before: Frame, rules: IdentityRules) -> Frame:
+    """Return the values that are refused as they were, each with one reason for all who carry it."""
+    reasons = [_reasons(frame, rules) for frame in (now, before)]
+    return reasons[0].join(reasons[1], on=[*_IDENTITY, "reason"], how="semi").select(*_IDENTITY)
+
+
+def _reasons(carriers: Frame, rules: IdentityRules) -> Frame:
+    refused = link_records(carriers, rules).refused.select("source_key", "namespace", "value", "reason")
+    placed = refused.join(
+        carriers.select("source_key", "namespace", "value", "value_key"),
+        on=["source_key", "namespace", "value"],
+        how="inner",
+    )
+    return placed.group_by(*_IDENTITY).agg(reason=nw.col("reason").min())
+
+
+def _stored(frame: Frame, engine: Engine) -> Frame:
+    return engine.load(engine.collect(frame))

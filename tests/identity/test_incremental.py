@@ -1,0 +1,112 @@
+"""A run that looks only at what changed finds what a run over everything finds."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cdp_toolkit.engines import open_engine
+from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.identity.stitch import Evidence, Past, Stitcher
+from cdp_toolkit.lake.tables import TABLES
+
+START = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
+TABLE_NAMES = ("ids", "links", "refused_links", "clusters", "identities", "aliases")
+RULES = IdentityRules(
+    max_records=4,
+    namespaces={"email": {"max_records": 3, "blocked": ["b@x"]}, "ecid": {"max_records_per_instance": 2}},
+)
+
+_RECORD = st.fixed_dictionaries(
+    {
+        "email": st.sampled_from([None, "a@x", "b@x", "c@x", "d@x", "info@x"]),
+        "ecid": st.sampled_from([None, "1", "2", "3"]),
+        "name": st.sampled_from([None, "ana", "bob"]),
+        "other": st.sampled_from([None, "1@m.M", "2@s.S", "9@m.M"]),
+        "seen": st.integers(0, 3),
+        "is_deleted": st.sampled_from([False, False, False, True]),
+    }
+)
+_KEYS = [f"{n}@{'m.M' if n % 2 else 's.S'}" for n in range(1, 9)]
+_WORLD = st.dictionaries(st.sampled_from(_KEYS), _RECORD, max_size=8)
+
+
+@st.composite
+def _histories(draw):
+    """Draw a world and two more, each a few changes after the one before."""
+    worlds = [draw(_WORLD)]
+    for _ in range(2):
+        changed = dict(worlds[-1])
+        for key in draw(st.lists(st.sampled_from(_KEYS), min_size=0, max_size=2, unique=True)):
+            record = draw(st.none() | _RECORD)
+            changed = {k: v for k, v in changed.items() if k != key} | ({} if record is None else {key: record})
+        worlds.append(changed)
+    return worlds
+
+
+def _evidence(world, engine):
+    rows = []
+    for key, record in world.items():
+        said = {"person_key": {key, record["other"]}}
+        if not record["is_deleted"]:
+            said |= {name: {record[name]} for name in ("email", "ecid", "name")}
+        seen_at = START + dt.timedelta(days=record["seen"])
+        rows += [
+            {"entity": "person", "source_key": key, "namespace": name, "value": value, "seen_at": seen_at,
+             "spelt": f"{name}:{value}"}
+            for name, values in said.items() for value in values if value is not None
+        ]  # fmt: skip
+    schema = pa.schema(
+        [(name, pa.string()) for name in ("entity", "source_key", "namespace", "value", "spelt")]
+        + [("seen_at", pa.timestamp("us", "UTC"))]
+    )
+    frame = engine.load(pa.Table.from_pylist(rows, schema=schema))
+    keyed = engine.key64(frame, {"record_key": "source_key", "value_key": "spelt"})
+    keyed = keyed.select(*TABLES["entities/identities"].columns)
+    records = pa.table(
+        {"source_key": list(world), "is_deleted": [each["is_deleted"] for each in world.values()]},
+        schema=pa.schema([("source_key", pa.string()), ("is_deleted", pa.bool_())]),
+    )
+    return Evidence(keyed, engine.load(records), ("person_key", "email", "ecid"))
+
+
+class _Shelf:
+    """Keeps tables in memory as the lake would."""
+
+    def __init__(self, engine):
+        self.engine = engine
+        self.tables = {}
+
+    def keep(self, name, rows):
+        self.tables[name] = self.engine.load(self.engine.collect(rows))
+        return self.tables[name]
+
+    def shown(self):
+        found = {name: self.engine.collect(frame).to_pylist() for name, frame in self.tables.items()}
+        return {name: sorted((sorted(row.items()) for row in rows), key=repr) for name, rows in found.items()}
+
+
+def _stitch(worlds, engine, *, remembers):
+    past, shown = None, []
+    for day, world in enumerate(worlds):
+        shelf, now = _Shelf(engine), _evidence(world, engine)
+        Stitcher(RULES, engine, START + dt.timedelta(days=10 + day), most_affected=1.0).stitch(
+            "person", now, past, shelf.keep
+        )
+        past = Past(shelf.tables, now if remembers else None)
+        shown.append(shelf.shown())
+    return shown
+
+
+@pytest.mark.parametrize(("name", "examples"), [("polars", 80), ("duckdb", 8)])
+def test_what_changed_alone_gives_the_same_as_everything(name, examples):
+    engine = open_engine(name)
+
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(_histories())
+    def holds(worlds):
+        assert _stitch(worlds, engine, remembers=True) == _stitch(worlds, engine, remembers=False)
+
+    holds()
