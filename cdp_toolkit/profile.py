@@ -103,15 +103,12 @@ def find_profile(lake: Lake, entity: str, identity: str | int, policy: Policy | 
         raise UnknownNameError(entity, str(identity), [])
     profile_id = found[0]["profile_id"]
     ids, records = lake.scan(f"identity/{entity}_ids"), lake.scan(f"entities/{entity}")
-    links, refused = (
-        lake.scan(name).filter(nw.col("entity") == entity) for name in ("identity/links", "identity/refused_links")
-    )
     return Profile(
         entity,
         profile_id,
         {name: value for name, value in found[0].items() if value is not None},
         origins(records, ids, lake.model.entity(entity), lake.engine, profile_id=profile_id, policy=policy),
-        explain_identity(profile_id, ids, links, refused, lake.engine),
+        explain_identity(profile_id, lake.scan, entity, lake.engine),
     )
 
 
@@ -122,8 +119,14 @@ def _profile_id(lake: Lake, entity: str, identity: str | int) -> int:
     if len(by_identity):
         return int(by_identity["profile_id"][0].as_py())
     if text.isdigit() and int(text) < _LARGEST:
-        return int(text)
+        return _present_id(lake, entity, int(text))
     if entity == "account":
         named = lake.scan("profiles/account").filter(nw.col("account_name") == text).select("profile_id")
         return next(iter(lake.engine.collect(named)["profile_id"].to_pylist()), -1)
     return -1
+
+
+def _present_id(lake: Lake, entity: str, profile_id: int) -> int:
+    """Return the id itself, or what it means now if it was given up."""
+    aliases = lake.scan("identity/aliases").filter(nw.col("entity") == entity, nw.col("alias_id") == profile_id)
+    return next(iter(lake.engine.collect(aliases)["profile_id"].to_pylist()), profile_id)

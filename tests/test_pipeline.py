@@ -14,6 +14,7 @@ from cdp_toolkit.lake import Lake
 from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model import Model
 from cdp_toolkit.model.types import arrow_type
+from cdp_toolkit.profile import find_profile
 from cdp_toolkit.profiles import MergePolicy
 from cdp_toolkit.profiles.policies import resolve
 from cdp_toolkit.segments import Segment
@@ -51,7 +52,7 @@ def _identities(engine, carried):
     spelt = [f"{namespace}:{value}" for _, _, namespace, value in carried]
     text = pa.table(columns | {"spelt": spelt}, schema=pa.schema([(name, pa.string()) for name in (*names, "spelt")]))
     hashed = engine.key64(engine.load(text), {"record_key": "source_key", "value_key": "spelt"})
-    return hashed.drop("spelt").with_columns(seen_at=nw.lit(MAY))
+    return hashed.drop("spelt").with_columns(seen_at=nw.lit(MAY).cast(nw.Datetime("us", "UTC")))
 
 
 def carried(key, *emails, entity="person"):
@@ -231,3 +232,19 @@ def test_members_leave_a_segment_that_is_archived(lake, loaded, rows):
 
     assert run.counts["exited"] == 1
     assert rows(lake.scan("segments/membership"), "segment", "status") == [("high", "exited")]
+
+
+def test_an_id_that_was_given_up_still_finds_the_profile_and_says_why(lake, loaded):
+    records = {"person": [person("1@m.Marketo"), person("2@s.Salesforce")]}
+    loaded(records, [*carried("1@m.Marketo", "a@x.example"), *carried("2@s.Salesforce", "b@x.example")])
+    pipeline.stitch(lake, IdentityRules(), as_of=MAY)
+    ids = {find_profile(lake, "person", key).profile_id for key in ("1@m.Marketo", "2@s.Salesforce")}
+    loaded(records, [*carried("1@m.Marketo", "a@x.example"), *carried("2@s.Salesforce", "b@x.example", "a@x.example")])
+
+    run = pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+
+    found = [find_profile(lake, "person", each) for each in ids]
+    assert len(ids) == 2
+    assert len({each.profile_id for each in found}) == 1
+    assert f"was merged into {found[0].profile_id}: same email" in str(found[0].explain())
+    assert run.counts["people"] == 1

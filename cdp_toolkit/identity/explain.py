@@ -1,10 +1,12 @@
-"""Why records are one: the records of a profile, the links between them, and the links that were refused."""
+"""Why records are one: their links, the links that were refused, and what became of the profile's id."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
 import narwhals as nw
+import pyarrow as pa
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.errors import UnknownNameError
@@ -26,12 +28,18 @@ class IdentityExplanation:
         ``source_key``, ``hub`` (the record it was linked to), ``namespace``, ``value``.
     refused
         ``source_key``, ``namespace``, ``value``, ``reason``.
+    aliases
+        Ids that were given up and mean this profile now.
+    history
+        ``changed_at``, ``change`` (merged, moved, split, gone), ``profile_id``, ``other_id``, ``because``; oldest first.
     """
 
     profile_id: int
     records: list[str]
     links: list[dict[str, Any]] = field(default_factory=list)
     refused: list[dict[str, Any]] = field(default_factory=list)
+    aliases: list[int] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Return one line per record, link and refused link."""
@@ -44,9 +52,31 @@ class IdentityExplanation:
             f"  {link['source_key']} is not linked by {link['namespace']} {link['value']}: {link['reason']}"
             for link in self.refused
         ]
+        lines += [f"  {_told(change)}" for change in self.history]
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def table(self) -> pa.Table:
+        """Return links and refused links as one table.
+
+        Returns
+        -------
+        pyarrow.Table
+            ``record``, ``other`` (the record that it is one with; null where the link was refused), ``namespace``,
+            ``value``, ``refused`` (why; null for a link).
+        """
+        kept = [
+            {"record": link["source_key"], "other": link["hub"], "namespace": link["namespace"], "value": link["value"]}
+            for link in self.links
+        ]
+        not_kept = [
+            {"record": link["source_key"], "namespace": link["namespace"], "value": link["value"],
+             "refused": link["reason"]}
+            for link in self.refused
+        ]  # fmt: skip
+        names = ("record", "other", "namespace", "value", "refused")
+        return pa.Table.from_pylist([*kept, *not_kept], schema=pa.schema([(name, pa.string()) for name in names]))
 
     def path(self, one: str, other: str) -> list[dict[str, Any]]:
         """Return the shortest chain of links between two records.
@@ -86,10 +116,12 @@ class IdentityExplanation:
         records = _table(["record"], [[record] for record in self.records])
         links = [[each[name] for name in ("source_key", "hub", "namespace", "value")] for each in self.links]
         refused = [[each[name] for name in ("source_key", "namespace", "value", "reason")] for each in self.refused]
+        changes = [[_told(change)] for change in self.history]
         return (
             f"<b>Profile {self.profile_id} is {len(self.records)} records</b>{records}"
             + (_table(["record", "is the same as", "by", "value"], links) if links else "")
             + (_table(["record", "not linked by", "value", "reason"], refused) if refused else "")
+            + (_table(["what became of it"], changes) if changes else "")
         )
 
 
@@ -99,34 +131,61 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
     return f"<table><tr>{titles}</tr>{body}</table>"
 
 
-def explain(profile_id: int, ids: Frame, links: Frame, refused: Frame, engine: Engine) -> IdentityExplanation:
+def _told(change: dict[str, Any]) -> str:
+    one, other = change["profile_id"], change["other_id"]
+    what = {
+        "merged": f"{one} was merged into {other}",
+        "moved": f"{one} took records over from {other}",
+        "split": f"{one} was split off {other}",
+        "gone": f"{one} is gone",
+    }[change["change"]]
+    because = f": {change['because']}" if change["because"] else ""
+    return f"{change['changed_at']:%Y-%m-%d %H:%M} {what}{because}"
+
+
+def explain(profile_id: int, scan: Callable[[str], Frame], entity: str, engine: Engine) -> IdentityExplanation:
     """Say why the records of a profile are one.
 
     Parameters
     ----------
     profile_id
         The profile.
-    ids
-        One row per record: ``source_key``, ``record_key``, ``profile_id``, ``is_deleted``.
-    links, refused
-        Links between records of the same entity, and those refused.
+    scan
+        Gives a table of ``identity/`` for its name.
+    entity
+        Entity of the profile.
     engine
         Reads the rows.
 
     Returns
     -------
     IdentityExplanation
-        Records, links and refused links of this profile alone.
+        Records, links, refused links and history of this profile alone.
     """
-    own = ids.filter(nw.col("profile_id") == profile_id)
+    links, refused, aliases, history = (
+        scan(f"identity/{name}").filter(nw.col("entity") == entity)
+        for name in ("links", "refused_links", "aliases", "history")
+    )
+    own = scan(f"identity/{entity}_ids").filter(nw.col("profile_id") == profile_id)
     records = sorted(engine.collect(own).to_pylist(), key=lambda record: record["source_key"])
     names = {record["record_key"]: record["source_key"] for record in records}
     keys = own.select("source_key")
     linked = engine.collect(links.join(keys, on="source_key", how="inner")).to_pylist()
     kept_out = engine.collect(refused.join(keys, on="source_key", how="inner")).to_pylist()
+    given_up = engine.collect(aliases.filter(nw.col("profile_id") == profile_id))["alias_id"].to_pylist()
+    is_its = nw.any_horizontal(
+        *(nw.col(name).is_in([profile_id, *given_up]) for name in ("profile_id", "other_id")), ignore_nulls=True
+    )
+    changes = engine.collect(history.filter(is_its)).to_pylist()
     return IdentityExplanation(
         profile_id,
         [record["source_key"] + (_DELETED if record["is_deleted"] else "") for record in records],
-        [link | {"hub": names.get(link["hub_key"], "a record that is gone")} for link in linked],
-        kept_out,
+        sorted((link | {"hub": names.get(link["hub_key"], "a record that is gone")} for link in linked), key=_in_order),
+        sorted(kept_out, key=_in_order),
+        sorted(given_up),
+        sorted(changes, key=lambda change: (change["changed_at"], change["profile_id"])),
     )
+
+
+def _in_order(link: dict[str, Any]) -> tuple[str, str, str]:
+    return link["source_key"], link["namespace"], link["value"]

@@ -1,5 +1,8 @@
 """What ties the records of a profile together can be walked and read."""
 
+import datetime as dt
+
+import pyarrow.compute as pc
 import pytest
 
 from cdp_toolkit.errors import UnknownNameError
@@ -38,20 +41,54 @@ def test_an_explanation_is_read_as_text_and_as_tables():
     assert "&lt;42&gt;" in html
 
 
-def test_only_the_profile_s_own_records_and_links_are_told(engine, frame):
-    ids = frame(
-        {
-            "source_key": ["1@x", "2@x", "3@x"],
-            "record_key": [1, 2, 3],
-            "profile_id": [1, 1, 3],
-            "is_deleted": [False, True, False],
-        }
-    )
-    links = frame({"source_key": ["2@x"], "hub_key": [1], "namespace": ["email"], "value": ["a@x"]})
-    refused = frame({"source_key": ["3@x"], "namespace": ["ecid"], "value": ["42"], "reason": ["blocked"]})
+def test_what_became_of_the_id_is_told_with_its_reason():
+    change = {
+        "changed_at": dt.datetime(2026, 5, 1, tzinfo=dt.UTC),
+        "profile_id": 9,
+        "other_id": 7,
+        "because": "same email",
+    }
 
-    found = explain(1, ids, links, refused, engine)
+    merged = IdentityExplanation(7, ["1@m.M"], aliases=[9], history=[change | {"change": "merged"}])
+
+    assert "2026-05-01 00:00 9 was merged into 7: same email" in str(merged)
+    assert "9 was merged into 7" in merged._repr_html_()
+
+
+def test_links_and_refused_links_are_one_table():
+    table = WHOLE.table()
+
+    assert table.num_rows == 4
+    assert table.filter(pc.is_valid(table["refused"]))["record"].to_pylist() == ["4@m.M"]
+    assert table.filter(pc.is_null(table["refused"]))["other"].to_pylist() == ["1@m.M", "2@s.S", "1@m.M"]
+
+
+def test_only_the_profile_s_own_records_links_and_history_are_told(engine, frame):
+    at = [dt.datetime(2026, 5, 1, tzinfo=dt.UTC)]
+    tables = {
+        "person_ids": frame(
+            {
+                "source_key": ["1@x", "2@x", "3@x"],
+                "record_key": [1, 2, 3],
+                "profile_id": [1, 1, 3],
+                "is_deleted": [False, True, False],
+            }
+        ),
+        "links": frame({"entity": ["person"], "source_key": ["2@x"], "hub_key": [1], "namespace": ["email"], "value": ["a@x"]}),
+        "refused_links": frame(
+            {"entity": ["person"], "source_key": ["3@x"], "namespace": ["ecid"], "value": ["42"], "reason": ["blocked"]}
+        ),
+        "aliases": frame({"entity": ["person", "account"], "alias_id": [8, 9], "profile_id": [1, 1]}),
+        "history": frame(
+            {"entity": ["person"], "profile_id": [8], "change": ["merged"], "other_id": [1], "because": ["same email"],
+             "changed_at": at}
+        ),
+    }  # fmt: skip
+
+    found = explain(1, lambda name: tables[name.removeprefix("identity/")], "person", engine)
 
     assert found.records == ["1@x", "2@x (deleted)"]
     assert [link["hub"] for link in found.links] == ["1@x"]
     assert found.refused == []
+    assert found.aliases == [8]
+    assert [change["change"] for change in found.history] == ["merged"]
