@@ -28,6 +28,7 @@ from cdp_toolkit.lake.tables import TABLES
 from cdp_toolkit.profiles.build import PROFILES, build_profiles, table_of
 from cdp_toolkit.profiles.definition import DEFAULT
 from cdp_toolkit.profiles.policies import Policy
+from cdp_toolkit.segments.computed import Computed, changes, compute, with_values
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import Evaluation
 from cdp_toolkit.segments.evaluate import evaluate as evaluate_segments
@@ -116,6 +117,7 @@ def stitch(
     as_of: datetime,
     policies: Sequence[Policy] = (Policy(),),
     judgements: Sequence[Judgement] = (),
+    computed: Computed | None = None,
 ) -> Run:
     """Find out which records are one, and make their profiles.
 
@@ -131,6 +133,9 @@ def stitch(
         Merge policies, the default one first: each gives profiles of its own.
     judgements
         What people decided about records.
+    computed
+        Computed attributes, which are columns of ``lake.model``; they are worked out anew even where no record changed,
+        if they look at the time.
 
     Returns
     -------
@@ -147,12 +152,15 @@ def stitch(
     with lake.run("stitch", definitions=definitions) as run:
         run.next_step = "Evaluate the audiences: `evaluate`."
         if run.is_repeat(*read):
-            run.nothing_to_do()
+            if not (computed and computed.is_timed and _compute(run, lake, computed, policies, as_of)):
+                run.nothing_to_do()
         else:
             _stitch_identities(run, lake, rules, judgements, as_of)
             for name, frame in build_profiles(run.scan, lake.model, policies, lake.engine):
                 run.replace(f"profiles/{name}", frame)
             _note_accounts(run)
+            if computed:
+                _compute(run, lake, computed, policies, as_of)
         _count_profiles(run)
     return _result(run)
 
@@ -242,6 +250,20 @@ def _note_accounts(run: OpenRun) -> None:
             f"{groups} domains, names or parents are shared by too many accounts to relate them all: see "
             "profiles/large_account_group."
         )
+
+
+def _compute(run: OpenRun, lake: Lake, computed: Computed, policies: Sequence[Policy], as_of: datetime) -> bool:
+    """Work out the computed attributes and return whether any of them changed."""
+    is_changed = False
+    for policy in (policy.name for policy in policies):
+        for names in computed.levels:
+            scan = partial(_scan_profiles, run, policy)
+            for entity, found in compute(computed, names, scan, lake.engine, as_of=as_of):
+                table, values = f"profiles/{table_of(entity, policy)}", lake.engine.load(found)
+                if changes(run.scan(table), values, lake.engine):
+                    run.replace(table, with_values(run.scan(table), values))
+                    is_changed = True
+    return is_changed
 
 
 def _count_profiles(run: OpenRun) -> None:

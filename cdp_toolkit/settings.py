@@ -12,9 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from cdp_toolkit.errors import ConfigError, DataError, nearest
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.profiles import MergePolicy
+from cdp_toolkit.segments.computed import ComputedAttribute
 
 Definition = TypeVar("Definition", bound=BaseModel)
-PolicyName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Settings(BaseModel):
@@ -36,6 +37,8 @@ class Settings(BaseModel):
         Which identities link records.
     merge_policies
         Which record's value a profile shows, by name.
+    computed_attributes
+        Columns of people or accounts that a rule works out, by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +49,8 @@ class Settings(BaseModel):
     engine: str = "polars"
     sources: dict[str, dict[str, Any]] = {}
     identity: IdentityRules = IdentityRules()
-    merge_policies: dict[PolicyName, MergePolicy] = {"default": MergePolicy()}
+    merge_policies: dict[Name, MergePolicy] = {"default": MergePolicy()}
+    computed_attributes: dict[Name, ComputedAttribute] = {}
 
     @field_validator("timezone")
     @classmethod

@@ -27,6 +27,7 @@ from cdp_toolkit.profile import Profile, find_profile
 from cdp_toolkit.profiles.build import table_of
 from cdp_toolkit.profiles.definition import DEFAULT
 from cdp_toolkit.profiles.policies import Policy, resolve
+from cdp_toolkit.segments.computed import define
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.past import looks, standing_at
 from cdp_toolkit.segments.related import related
@@ -70,7 +71,14 @@ class Workspace:
         self.settings = read_definition(Settings, self.folder / "cdp.yaml")
         model = Model.standard()
         own = self.folder / "schema.yaml"
-        self.model = model.extended(read_yaml(own)) if own.is_file() else model
+        model = model.extended(read_yaml(own)) if own.is_file() else model
+        self.computed = define(
+            self.settings.computed_attributes,
+            model,
+            timezone=self.settings.timezone,
+            where=str(self.folder / "cdp.yaml"),
+        )
+        self.model = self.computed.model
         self.settings.identity.check(self.model.namespaces)
         uri = self.settings.lake if "://" in self.settings.lake else self.folder / self.settings.lake
         self.lake = Lake(uri, engine=open_engine(self.settings.engine), model=self.model)
@@ -147,8 +155,13 @@ class Workspace:
         chosen = {name: _find("source", name, self.sources) for name in sources or self.sources}
         return pipeline.load(self.lake, self.sources, only=tuple(chosen))
 
-    def stitch(self) -> Run:
+    def stitch(self, *, as_of: Moment = None) -> Run:
         """Find out which records are one, and make their profiles.
+
+        Parameters
+        ----------
+        as_of
+            What ``now`` means to computed attributes; the present by default.
 
         Returns
         -------
@@ -159,9 +172,10 @@ class Workspace:
         return pipeline.stitch(
             self.lake,
             self.settings.identity,
-            as_of=self._moment(None),
+            as_of=self._moment(as_of),
             policies=policies,
             judgements=self.judgements,
+            computed=self.computed,
         )
 
     def evaluate(self, *segments: str, as_of: Moment = None) -> Run:

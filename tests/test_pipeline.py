@@ -17,7 +17,8 @@ from cdp_toolkit.model.types import arrow_type
 from cdp_toolkit.profile import find_profile
 from cdp_toolkit.profiles import MergePolicy
 from cdp_toolkit.profiles.policies import resolve
-from cdp_toolkit.segments import Segment
+from cdp_toolkit.segments import ComputedAttribute, Segment
+from cdp_toolkit.segments.computed import define
 
 MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 JUNE = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
@@ -118,6 +119,28 @@ def test_people_decide_who_is_one_and_who_is_not_above_all_that_records_say(lake
 
     assert before.counts["people"] == after.counts["people"] == 2
     assert after.counts["links refused"] == 1
+
+
+def test_computed_attributes_are_columns_of_profiles_and_follow_the_time(tmp_path, engine, loaded, rows):
+    definitions = {
+        "recent": ComputedAttribute(pql="xEvent[timestamp occurs <= 10 days before now].count()"),
+        "is_recent": ComputedAttribute(pql="recent > 0"),
+    }
+    computed = define(definitions, Model.standard())
+    lake = Lake(tmp_path / "lake", engine=engine, model=computed.model)
+    event = {"source_key": "e1", "is_deleted": False, "event_type": "a", "timestamp": MAY, "person_key": "1@m.Marketo"}
+    loaded({"person": [person("1@m.Marketo")], "event": [event]}, carried("1@m.Marketo"))
+    segment = Segment(name="recent", pql="recent >= 1 and is_recent = true")
+
+    first = pipeline.stitch(lake, IdentityRules(), as_of=MAY, computed=computed)
+    evaluated = pipeline.evaluate(lake, [segment], as_of=MAY, timezone="UTC")
+    again = pipeline.stitch(lake, IdentityRules(), as_of=MAY + dt.timedelta(days=1), computed=computed)
+    later = pipeline.stitch(lake, IdentityRules(), as_of=JUNE, computed=computed)
+
+    assert evaluated.details["audiences"] == {"recent": 1}
+    assert [first.outcome, again.outcome, later.outcome] == ["done", "unchanged", "done"]
+    assert rows(lake.scan("profiles/person"), "recent", "is_recent") == [(0, False)]
+    assert again.written == {}
 
 
 def test_stitching_again_without_a_change_writes_nothing_and_says_so(lake, loaded):

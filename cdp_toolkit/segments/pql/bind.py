@@ -75,14 +75,52 @@ def bind(
     <BLANKLINE>
       ^
     """
-    scope: Scope = (Variable(entity),)
-    if isinstance(node, n.Lambda):
-        scope = (Variable(entity, node.parameters[0]),)
-        node = node.body
-    binder = _Binder(model, clock, segment_of)
-    condition = binder.condition(node, scope)
+    node, scope = _about(node, entity)
+    condition = _Binder(model, clock, segment_of).condition(node, scope)
     _refuse_far_references(condition)
     return condition
+
+
+def bind_value(
+    node: n.Node, model: Model, *, entity: str = "person", clock: Clock, segment_of: SegmentOf = no_segment
+) -> Bound:
+    """Find what the names of a value mean: as ``bind``, for anything that has one value a profile.
+
+    Parameters
+    ----------
+    node
+        An expression as ``parse`` gives it.
+    model
+        Entities, fields and relations.
+    entity
+        What the value is of: the first parameter.
+    clock
+        When it is worked out and where days begin.
+    segment_of
+        Gives the entity and the condition of a segment that ``inSegment`` names.
+
+    Returns
+    -------
+    Bound
+        A value of a row of ``profiles/<entity>``; its ``kind`` says what it is.
+
+    Raises
+    ------
+    UnknownNameError
+        If a field, relation, function or segment does not exist; with position and nearest names.
+    PqlError
+        If kinds do not fit, if it is an array, or if it cannot be evaluated yet.
+    """
+    node, scope = _about(node, entity)
+    value = _Binder(model, clock, segment_of).value(node, scope)
+    _refuse_far_references(value)
+    return value
+
+
+def _about(node: n.Node, entity: str) -> tuple[n.Node, Scope]:
+    if isinstance(node, n.Lambda):
+        return node.body, (Variable(entity, node.parameters[0]),)
+    return node, (Variable(entity),)
 
 
 def _refuse_far_references(bound: Bound) -> None:
