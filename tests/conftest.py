@@ -1,6 +1,7 @@
 """Fixtures that every room uses: each frame test runs on each engine."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pyarrow as pa
@@ -9,9 +10,20 @@ import pytest
 from cdp_toolkit.engines import Engine, Frame, open_engine
 
 
-@pytest.fixture(params=["polars", "duckdb"])
+@pytest.fixture(params=["polars", "duckdb", pytest.param("spark", marks=pytest.mark.spark)])
 def engine(request) -> Engine:
-    return open_engine(request.param)
+    return open_engine({"spark": request.getfixturevalue("sail")} if request.param == "spark" else request.param)
+
+
+@pytest.fixture(scope="session")
+def sail(tmp_path_factory) -> Iterator[str]:
+    """Start a Spark Connect server without Java, in this process."""
+    server = pytest.importorskip("pysail.spark", reason="run `make test-spark`").SparkConnectServer("127.0.0.1", 0)
+    os.environ["SAIL_EXECUTION__CHECKPOINT__PATH"] = tmp_path_factory.mktemp("checkpoints").as_uri()
+    server.start(background=True)
+    host, port = server.listening_address
+    yield f"sc://{host}:{port}"
+    server.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,95 @@
+"""The Delta log of files that others have written: a cluster writes Parquet, and the log is told of it here."""
+
+import json
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import DeltaTable, Schema
+from deltalake.fs import DeltaStorageHandler
+from deltalake.transaction import AddAction, create_table_with_add_actions
+from pyarrow.fs import FileSelector, FileType, PyFileSystem
+
+from cdp_toolkit.engines.engine import Mode
+
+
+def new_folder() -> str:
+    """Return the name of a folder that no other write uses.
+
+    Returns
+    -------
+    str
+        Name below the table.
+    """
+    return uuid.uuid4().hex
+
+
+def table_schema(uri: str, options: Mapping[str, str]) -> pa.Schema | None:
+    """Return the columns of a table as they are.
+
+    Parameters
+    ----------
+    uri
+        Address of the table.
+    options
+        Storage options of the lake.
+
+    Returns
+    -------
+    pyarrow.Schema or None
+        Columns of the newest version; None if there is no table.
+    """
+    if not DeltaTable.is_deltatable(uri, storage_options=dict(options)):
+        return None
+    return pa.schema(DeltaTable(uri, storage_options=dict(options)).schema().to_arrow())
+
+
+def commit_files(uri: str, folder: str, schema: pa.Schema, *, mode: Mode, options: Mapping[str, str]) -> None:
+    """Make the files of a folder one version of a table.
+
+    Parameters
+    ----------
+    uri
+        Address of the table.
+    folder
+        Folder below it that holds the Parquet files; it may be missing if there are no rows.
+    schema
+        Columns of the files.
+    mode
+        Whether the rows replace those of the table or come after them.
+    options
+        Storage options of the lake.
+    """
+    files = _files(uri, folder, options)
+    if not DeltaTable.is_deltatable(uri, storage_options=dict(options)):
+        Path(uri).mkdir(parents=True, exist_ok=True) if "://" not in uri else None
+        create_table_with_add_actions(uri, Schema.from_arrow(schema), files, storage_options=dict(options) or None)
+        return
+    table = DeltaTable(uri, storage_options=dict(options) or None)
+    if mode == "append":
+        known = pa.schema(table.schema().to_arrow()).names
+        new = pa.schema([field for field in schema if field.name not in known])
+        if new.names:
+            table.alter.add_columns(Schema.from_arrow(new).fields)
+            table = DeltaTable(uri, storage_options=dict(options) or None)
+        schema = pa.schema(table.schema().to_arrow())
+    table.create_write_transaction(files, mode, Schema.from_arrow(schema))
+
+
+def _files(uri: str, folder: str, options: Mapping[str, str]) -> list[AddAction]:
+    lake = PyFileSystem(DeltaStorageHandler(uri, dict(options) or None))
+    found = lake.get_file_info(FileSelector(folder, allow_not_found=True, recursive=True))
+    return [
+        AddAction(
+            path=info.path,
+            size=info.size,
+            partition_values={},
+            modification_time=info.mtime_ns // 10**6,
+            data_change=True,
+            stats=json.dumps({"numRecords": pq.read_metadata(info.path, filesystem=lake).num_rows}),
+        )
+        for info in found
+        if info.type == FileType.File and info.extension == "parquet"
+    ]

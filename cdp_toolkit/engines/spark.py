@@ -1,0 +1,183 @@
+"""Spark: a cluster that speaks Spark Connect, such as Spark itself or Sail; nothing here needs Java.
+
+Rows stay on the cluster: it writes Parquet files into the folder of a table, and only their names go through here into
+the Delta log. So no server needs to know Delta, and all commit in the same way.
+"""
+
+import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import narwhals as nw
+import pyarrow as pa
+import pyspark.sql.connect.functions as F  # noqa: N812 - as all the world writes it
+from pyspark.errors import PySparkException
+from pyspark.sql.connect.session import SparkSession
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from cdp_toolkit.engines.components import portable_components
+from cdp_toolkit.engines.delta import commit_files, new_folder, table_schema
+from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
+from cdp_toolkit.errors import ConfigError
+from cdp_toolkit.model.model import FieldType
+
+_PORT = 15002
+_ANSWER_S = 10
+_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "false",  # what does not parse is null and stops nothing
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+}
+_POSITIVE = 2**63 - 1
+
+
+class SparkEngine:
+    """A Spark Connect server.
+
+    Parameters
+    ----------
+    url
+        Address such as ``sc://host:15002``.
+    """
+
+    name = "spark"
+    errors: tuple[type[Exception], ...] = (PySparkException, OSError)
+
+    def __init__(self, url: str) -> None:
+        _reach(url)
+        self._session = SparkSession.builder.remote(url).create()
+        for key, value in _SETTINGS.items():
+            self._session.conf.set(key, value)
+
+    def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:
+        """Return the rows of Parquet files; see ``Engine.scan``."""
+        if not files:
+            return self.load(schema.empty_table())
+        return nw.from_native(self._session.read.schema(from_arrow_schema(schema)).parquet(*files))
+
+    def load(self, table: pa.Table) -> Frame:
+        """Return a small Arrow table as a frame; see ``Engine.load``."""
+        return nw.from_native(self._session.createDataFrame(table, schema=from_arrow_schema(table.schema)))
+
+    def collect(self, frame: Frame) -> pa.Table:
+        """Run a frame and return its rows; see ``Engine.collect``."""
+        return frame.to_native().toArrow()
+
+    def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
+        """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
+        typed = _typed(frame, table_schema(uri, options) if mode == "append" else None)
+        folder = new_folder()
+        typed.to_native().write.parquet(f"{uri}/{folder}")
+        commit_files(uri, folder, pa.schema(typed.collect_schema().to_arrow()), mode=mode, options=options)
+
+    def key64(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
+        """Add 64-bit hashes of text columns; see ``Engine.key64``."""
+        hashes = {
+            new: F.when(_column(text).isNotNull(), F.xxhash64(_column(text)).bitwiseAND(F.lit(_POSITIVE)))
+            for new, text in columns.items()
+        }
+        return nw.from_native(frame.to_native().withColumns(hashes))
+
+    def latest(self, frame: Frame, *, by: str, order: Sequence[str], columns: Sequence[str]) -> Frame:
+        """Return the latest value of each column; see ``Engine.latest``."""
+        place = F.struct(*(_column(name) for name in order))
+        values = [
+            F.max_by(_column(name), F.when(_column(name).isNotNull(), place)).alias(name)
+            for name in dict.fromkeys(columns)
+            if name != by
+        ]
+        return nw.from_native(frame.to_native().groupBy(by).agg(*values))
+
+    def distinct(self, frame: Frame, *, by: str, column: str) -> Frame:
+        """Return the distinct values of a column as lists; see ``Engine.distinct``."""
+        kept = frame.to_native().dropna(subset=[by, column])
+        return nw.from_native(kept.groupBy(by).agg(F.sort_array(F.collect_set(_column(column))).alias(column)))
+
+    def connected_components(self, links: Frame) -> Frame:
+        """Find what hangs together; see ``Engine.connected_components``."""
+        return portable_components(links, self._materialised)
+
+    def parse(self, frame: Frame, columns: Mapping[str, FieldType]) -> Frame:
+        """Turn clean text into values; see ``Engine.parse``."""
+        values = {name: _parsed(_column(name), kind) for name, kind in columns.items()}
+        return nw.from_native(frame.to_native().withColumns(values))
+
+    def json(self, frame: Frame, columns: Mapping[str, tuple[str, JsonPath]]) -> Frame:
+        """Take values out of columns that hold JSON; see ``Engine.json``."""
+        values = {new: _json_value(_column(text), path) for new, (text, path) in columns.items()}
+        return nw.from_native(frame.to_native().withColumns(values))
+
+    def _materialised(self, frame: Frame) -> Frame:
+        native = frame.to_native()
+        for keep in (native.checkpoint, native.localCheckpoint):
+            try:
+                return nw.from_native(keep())
+            except PySparkException:  # noqa: PERF203 - a server without a place for checkpoints says so at once
+                continue
+        return self.load(self.collect(frame))
+
+
+def _reach(url: str) -> None:
+    """Ask first whether anybody is there, since the client would go on trying for minutes."""
+    address = urlsplit(url)
+    if address.scheme != "sc" or not address.hostname:
+        raise ConfigError(f"{url!r} is no address of Spark Connect.", hint="Write it as sc://host:15002.")
+    try:
+        socket.create_connection((address.hostname, address.port or _PORT), timeout=_ANSWER_S).close()
+    except OSError as error:
+        raise ConfigError(
+            f"No Spark Connect server answers at {address.hostname}:{address.port or _PORT}.",
+            where="cdp.yaml, engine",
+            hint="Start the server, or correct the address.",
+        ) from error
+
+
+def _column(name: str) -> Any:
+    return F.col("`" + name.replace("`", "``") + "`")
+
+
+def _typed(frame: Frame, known: pa.Schema | None) -> Frame:
+    """Return a frame whose columns all have a type, with those of the table that it lacks."""
+    columns = frame.collect_schema()
+    untyped = [nw.col(name).cast(nw.String()) for name, kind in columns.items() if kind == nw.Unknown()]
+    frame = frame.with_columns(*untyped) if untyped else frame
+    missing = {} if known is None else {name: known.field(name).type for name in known.names if name not in columns}
+    if not missing:
+        return frame
+    return nw.from_native(frame.to_native().withColumns({name: F.lit(None).cast(from_arrow_schema(pa.schema([(name, kind)]))[name].dataType) for name, kind in missing.items()}))
+
+
+def _parsed(text: Any, kind: FieldType) -> Any:  # noqa: PLR0911 - a case a kind
+    match kind:
+        case "integer":
+            decimal = text.try_cast("double")
+            whole = F.when(decimal == F.floor(decimal), decimal.try_cast("bigint"))
+            return F.when(text.rlike("^[+-]?[0-9]+$"), text.try_cast("bigint")).otherwise(whole)
+        case "number" | "money":
+            decimal = text.try_cast("double")
+            return F.when(~F.isnan(decimal) & (F.abs(decimal) < float("inf")), decimal)
+        case "boolean":
+            return F.when(text == "true", F.lit(True)).when(text == "false", F.lit(False))
+        case "timestamp":
+            return F.regexp_replace(text, r"([+-]\d\d)(\d\d)$", "$1:$2").try_cast("timestamp")
+        case "date":
+            return F.when(text.rlike(r"^\d{4}-\d{2}-\d{2}$"), text.try_cast("date"))
+        case "strings" | "keys":
+            return F.when(text.startswith("["), F.from_json(text, "array<string>"))
+        case _:
+            return text
+
+
+def _json_value(text: Any, path: JsonPath) -> Any:
+    if None not in path:
+        return F.get_json_object(text, _json_path(path))
+    before, name = path[: path.index(None)], str(path[-1])
+    listed = F.get_json_object(text, _json_path(before)) if before else text
+    objects = F.from_json(listed, f"array<struct<`{name}`: string>>")
+    texts = F.filter(F.transform(objects, lambda each: each.getField(name)), lambda each: each.isNotNull())
+    return F.when(F.size(texts) > 0, F.to_json(texts))
+
+
+def _json_path(path: JsonPath) -> str:
+    return "$" + "".join(f"[{step}]" if isinstance(step, int) else f"['{step}']" for step in path)
