@@ -1,7 +1,8 @@
 """Fixtures that every room uses: each frame test runs on each engine."""
 
+import atexit
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pyarrow as pa
@@ -16,14 +17,14 @@ def engine(request) -> Engine:
 
 
 @pytest.fixture(scope="session")
-def sail(tmp_path_factory) -> Iterator[str]:
+def sail(tmp_path_factory) -> str:
     """Start a Spark Connect server without Java, in this process."""
     server = pytest.importorskip("pysail.spark", reason="run `make test-spark`").SparkConnectServer("127.0.0.1", 0)
     os.environ["SAIL_EXECUTION__CHECKPOINT__PATH"] = tmp_path_factory.mktemp("checkpoints").as_uri()
     server.start(background=True)
+    atexit.register(server.stop)  # after the sessions, which say goodbye at exit and would wait for an answer
     host, port = server.listening_address
-    yield f"sc://{host}:{port}"
-    server.stop()
+    return f"sc://{host}:{port}"
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Connected components: of a graph in the memory of one machine, and of one that only frames can hold."""
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import narwhals as nw
 import numpy as np
@@ -69,51 +68,63 @@ def portable_components(links: Frame, materialise: Callable[[Frame], Frame]) -> 
     links = materialise(links.select(a=nw.col("a").cast(nw.Int64()), b=nw.col("b").cast(nw.Int64())).unique())
     rounds: list[Frame] = []
     while _size(links) or not rounds:
-        step = materialise(_hook(links, _order(len(rounds))))
+        step = materialise(_hook(links, _Order(len(rounds))))
         links = materialise(_contract(links, step))
         rounds.append(step)
     return _smallest(_composed(rounds, materialise), materialise)
 
 
-class _Order(NamedTuple):
-    """An order of all nodes: how a node is ranked, and which node has a rank."""
+class _Order:
+    """An order of all nodes, new for each number: two Feistel steps, since they overflow nowhere and can be undone.
 
-    rank: Callable[[nw.Expr], nw.Expr]
-    node: Callable[[nw.Expr], nw.Expr]
+    A step is a column of its own, as each names the one before it more than once.
+    """
+
+    def __init__(self, number: int) -> None:
+        self._is_natural = number == 0  # links that are stars around their smallest node are done in one round
+        self._mix, self._shift, self._remix, self._reshift = (
+            np.random.default_rng(number).integers(1, _HIGH, 4).tolist()
+        )
+
+    def rank(self, frame: Frame, node: str, into: str) -> Frame:
+        """Add the rank of each node."""
+        if self._is_natural:
+            return frame.with_columns(nw.col(node).alias(into))
+        halves = _halves(frame, node)
+        high = halves.with_columns(_high=(nw.col("_high") + self._high_key()) % _HIGH)
+        low = high.with_columns(_low=(nw.col("_low") + self._low_key()) % _LOW)
+        return low.with_columns((nw.col("_high") * _LOW + nw.col("_low")).alias(into)).drop("_high", "_low")
+
+    def node(self, frame: Frame, rank: str, into: str) -> Frame:
+        """Add the node that has a rank."""
+        if self._is_natural:
+            return frame.with_columns(nw.col(rank).alias(into))
+        halves = _halves(frame, rank)
+        low = halves.with_columns(_low=(nw.col("_low") + _LOW - self._low_key()) % _LOW)
+        high = low.with_columns(_high=(nw.col("_high") + _HIGH - self._high_key()) % _HIGH)
+        return high.with_columns((nw.col("_high") * _LOW + nw.col("_low")).alias(into)).drop("_high", "_low")
+
+    def _high_key(self) -> nw.Expr:
+        key: nw.Expr = (nw.col("_low") * self._mix + self._shift) % _HIGH
+        return key
+
+    def _low_key(self) -> nw.Expr:
+        key: nw.Expr = (nw.col("_high") * self._remix + self._reshift) % _LOW
+        return key
 
 
-def _order(number: int) -> _Order:
-    if number == 0:  # links that are stars around their smallest node are done in one round
-        return _Order(lambda node: node, lambda rank: rank)
-    # Two Feistel steps, since no engine overflows in them and they can be undone.
-    mix, shift, remix, reshift = np.random.default_rng(number).integers(1, _HIGH, 4).tolist()
-
-    def rank(node: nw.Expr) -> nw.Expr:
-        high, low = _halves(node)
-        high = (high + (low * mix + shift) % _HIGH) % _HIGH
-        ranked: nw.Expr = high * _LOW + (low + (high * remix + reshift) % _LOW) % _LOW
-        return ranked
-
-    def node(rank: nw.Expr) -> nw.Expr:
-        high, low = _halves(rank)
-        low = (low + _LOW - (high * remix + reshift) % _LOW) % _LOW
-        found: nw.Expr = (high + _HIGH - (low * mix + shift) % _HIGH) % _HIGH * _LOW + low
-        return found
-
-    return _Order(rank, node)
-
-
-def _halves(number: nw.Expr) -> tuple[nw.Expr, nw.Expr]:
-    low = number % _LOW
-    return ((number - low) / _LOW).cast(nw.Int64()), low  # exact as a float too: 31 bits and a power of two
+def _halves(frame: Frame, number: str) -> Frame:
+    low = frame.with_columns(_low=nw.col(number) % _LOW)
+    return low.with_columns(_high=((nw.col(number) - nw.col("_low")) / _LOW).cast(nw.Int64()))  # exact as a float too
 
 
 def _hook(links: Frame, order: _Order) -> Frame:
     """Return for each node the first of itself and its neighbours, as ``to``."""
     ends = [links.select(node="a", other="b"), links.select(node="b", other="a")]
-    ranked = nw.concat(ends).select("node", rank=order.rank(nw.col("other")))
-    least = ranked.group_by("node").agg(nw.col("rank").min())
-    return least.select("node", to=order.node(nw.min_horizontal("rank", order.rank(nw.col("node")))))
+    ranked = order.rank(nw.concat(ends), "other", "rank")
+    least = order.rank(ranked.group_by("node").agg(nw.col("rank").min()), "node", "own")
+    first = least.select("node", rank=nw.min_horizontal("rank", "own"))
+    return order.node(first, "rank", "to").select("node", "to")
 
 
 def _contract(links: Frame, step: Frame) -> Frame:

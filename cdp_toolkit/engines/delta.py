@@ -75,7 +75,7 @@ def commit_files(uri: str, folder: str, schema: pa.Schema, *, mode: Mode, option
             table.alter.add_columns(Schema.from_arrow(new).fields)
             table = DeltaTable(uri, storage_options=dict(options) or None)
         schema = pa.schema(table.schema().to_arrow())
-    table.create_write_transaction(files, mode, Schema.from_arrow(schema))
+    table.create_write_transaction([*files], mode, Schema.from_arrow(schema))
 
 
 def _files(uri: str, folder: str, options: Mapping[str, str]) -> list[AddAction]:

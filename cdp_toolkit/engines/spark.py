@@ -5,13 +5,17 @@ the Delta log. So no server needs to know Delta, and all commit in the same way.
 """
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import narwhals as nw
 import pyarrow as pa
 import pyspark.sql.connect.functions as F  # noqa: N812 - as all the world writes it
+from narwhals._spark_like import expr
+from narwhals._spark_like.utils import true_divide
 from pyspark.errors import PySparkException
 from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -54,15 +58,24 @@ class SparkEngine:
         """Return the rows of Parquet files; see ``Engine.scan``."""
         if not files:
             return self.load(schema.empty_table())
-        return nw.from_native(self._session.read.schema(from_arrow_schema(schema)).parquet(*files))
+        return _frame(self._session.read.schema(from_arrow_schema(schema)).parquet(*files))
 
     def load(self, table: pa.Table) -> Frame:
         """Return a small Arrow table as a frame; see ``Engine.load``."""
-        return nw.from_native(self._session.createDataFrame(table, schema=from_arrow_schema(table.schema)))
+        return _frame(self._session.createDataFrame(table, schema=from_arrow_schema(table.schema)))
 
     def collect(self, frame: Frame) -> pa.Table:
         """Run a frame and return its rows; see ``Engine.collect``."""
         return frame.to_native().toArrow()
+
+    def materialise(self, frame: Frame) -> Frame:
+        """Run a frame where its rows lie; see ``Engine.materialise``."""
+        native = frame.to_native()
+        with _active(self._session):
+            for keep in (native.checkpoint, native.localCheckpoint):
+                with suppress(PySparkException):  # a server without a place for checkpoints says so at once
+                    return _frame(keep())
+        return self.load(self.collect(frame))
 
     def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
         """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
@@ -77,7 +90,7 @@ class SparkEngine:
             new: F.when(_column(text).isNotNull(), F.xxhash64(_column(text)).bitwiseAND(F.lit(_POSITIVE)))
             for new, text in columns.items()
         }
-        return nw.from_native(frame.to_native().withColumns(hashes))
+        return _frame(frame.to_native().withColumns(hashes))
 
     def latest(self, frame: Frame, *, by: str, order: Sequence[str], columns: Sequence[str]) -> Frame:
         """Return the latest value of each column; see ``Engine.latest``."""
@@ -87,35 +100,35 @@ class SparkEngine:
             for name in dict.fromkeys(columns)
             if name != by
         ]
-        return nw.from_native(frame.to_native().groupBy(by).agg(*values))
+        return _frame(frame.to_native().groupBy(by).agg(*values))
 
     def distinct(self, frame: Frame, *, by: str, column: str) -> Frame:
         """Return the distinct values of a column as lists; see ``Engine.distinct``."""
         kept = frame.to_native().dropna(subset=[by, column])
-        return nw.from_native(kept.groupBy(by).agg(F.sort_array(F.collect_set(_column(column))).alias(column)))
+        return _frame(kept.groupBy(by).agg(F.sort_array(F.collect_set(_column(column))).alias(column)))
 
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together; see ``Engine.connected_components``."""
-        return portable_components(links, self._materialised)
+        return portable_components(links, self.materialise)
 
     def parse(self, frame: Frame, columns: Mapping[str, FieldType]) -> Frame:
         """Turn clean text into values; see ``Engine.parse``."""
         values = {name: _parsed(_column(name), kind) for name, kind in columns.items()}
-        return nw.from_native(frame.to_native().withColumns(values))
+        return _frame(frame.to_native().withColumns(values))
 
     def json(self, frame: Frame, columns: Mapping[str, tuple[str, JsonPath]]) -> Frame:
         """Take values out of columns that hold JSON; see ``Engine.json``."""
         values = {new: _json_value(_column(text), path) for new, (text, path) in columns.items()}
-        return nw.from_native(frame.to_native().withColumns(values))
+        return _frame(frame.to_native().withColumns(values))
 
-    def _materialised(self, frame: Frame) -> Frame:
-        native = frame.to_native()
-        for keep in (native.checkpoint, native.localCheckpoint):
-            try:
-                return nw.from_native(keep())
-            except PySparkException:  # noqa: PERF203 - a server without a place for checkpoints says so at once
-                continue
-        return self.load(self.collect(frame))
+
+def _divided(functions: Any, left: Any, right: Any) -> Any:
+    # narwhals divides by try_divide, which Sail 0.7 has for whole numbers only; without it, it takes the plain sign.
+    plain: Any = SimpleNamespace(lit=functions.lit, when=functions.when)
+    return true_divide(plain, left, right)
+
+
+vars(expr).update(true_divide=_divided)
 
 
 def _reach(url: str) -> None:
@@ -133,6 +146,23 @@ def _reach(url: str) -> None:
         ) from error
 
 
+@contextmanager
+def _active(session: SparkSession) -> Iterator[None]:
+    """Make a session the active one, since the client gives a checkpoint to that, whichever session has made it."""
+    sessions = SparkSession._active_session  # noqa: SLF001 - it has no other door
+    before = getattr(sessions, "session", None)
+    sessions.session = session
+    try:
+        yield
+    finally:
+        sessions.session = before
+
+
+def _frame(native: Any) -> Frame:
+    frame: Frame = nw.from_native(native)
+    return frame
+
+
 def _column(name: str) -> Any:
     return F.col("`" + name.replace("`", "``") + "`")
 
@@ -142,10 +172,8 @@ def _typed(frame: Frame, known: pa.Schema | None) -> Frame:
     columns = frame.collect_schema()
     untyped = [nw.col(name).cast(nw.String()) for name, kind in columns.items() if kind == nw.Unknown()]
     frame = frame.with_columns(*untyped) if untyped else frame
-    missing = {} if known is None else {name: known.field(name).type for name in known.names if name not in columns}
-    if not missing:
-        return frame
-    return nw.from_native(frame.to_native().withColumns({name: F.lit(None).cast(from_arrow_schema(pa.schema([(name, kind)]))[name].dataType) for name, kind in missing.items()}))
+    missing = {} if known is None else {k: v for k, v in nw.Schema.from_arrow(known).items() if k not in columns}
+    return frame.with_columns(**{name: nw.lit(None, kind) for name, kind in missing.items()}) if missing else frame
 
 
 def _parsed(text: Any, kind: FieldType) -> Any:  # noqa: PLR0911 - a case a kind
