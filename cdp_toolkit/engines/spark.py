@@ -5,7 +5,7 @@ the Delta log. So no server needs to know Delta, and all commit in the same way.
 """
 
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
@@ -28,6 +28,7 @@ from cdp_toolkit.model.model import FieldType
 
 _PORT = 15002
 _ANSWER_S = 10
+_MESSAGE_BYTES = 2**25  # a quarter of what a message may hold
 _SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "false",  # what does not parse is null and stops nothing
@@ -62,7 +63,15 @@ class SparkEngine:
 
     def load(self, table: pa.Table) -> Frame:
         """Return a small Arrow table as a frame; see ``Engine.load``."""
-        return _frame(self._session.createDataFrame(table, schema=from_arrow_schema(table.schema)))
+        rows = len(table) * _MESSAGE_BYTES // max(table.nbytes, 1) or 1
+        return self.stream(table.schema, lambda: iter(table.to_batches(max_chunksize=rows)))
+
+    def stream(self, schema: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> Frame:
+        """Return rows that Python makes as a frame; see ``Engine.stream``. They go to the server message by message."""
+        messages = _messages(schema, batches())
+        first = next(messages)
+        rest = [self.materialise(self._sent(message)) for message in messages]
+        return nw.concat([self._sent(first), *rest])
 
     def collect(self, frame: Frame) -> pa.Table:
         """Run a frame and return its rows; see ``Engine.collect``."""
@@ -129,6 +138,21 @@ def _divided(functions: Any, left: Any, right: Any) -> Any:
 
 
 vars(expr).update(true_divide=_divided)
+
+    def _sent(self, table: pa.Table) -> Frame:
+        return _frame(self._session.createDataFrame(table, schema=from_arrow_schema(table.schema)))
+
+
+def _messages(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    waiting: list[pa.RecordBatch] = []
+    size = 0
+    for batch in batches:
+        if size > _MESSAGE_BYTES:
+            yield pa.Table.from_batches(waiting, schema)
+            waiting, size = [], 0
+        waiting.append(batch)
+        size += batch.nbytes
+    yield pa.Table.from_batches(waiting, schema)
 
 
 def _reach(url: str) -> None:

@@ -266,11 +266,11 @@ class Tables:
         for name, column in sorted(read.columns):
             if column not in self._columns[name]:
                 raise DataError(f"The table profiles/{name} has no column {column!r}.", hint="Stitch it again.")
-        if clock.timezone != "UTC" and needs_local_time(condition) and self._is_duckdb():
+        if clock.timezone != "UTC" and needs_local_time(condition) and not self._is_polars():
             raise DataError(
-                f"DuckDB cannot read years, months and days in {clock.timezone}.",
+                f"Only Polars can read years, months and days in {clock.timezone}.",
                 hint="Use the engine polars, or the time zone UTC.",
             )
 
-    def _is_duckdb(self) -> bool:
-        return any(frame.implementation.is_duckdb() for frame in self._frames.values())
+    def _is_polars(self) -> bool:
+        return all(frame.implementation.is_polars() for frame in self._frames.values())
