@@ -130,6 +130,9 @@ class SparkEngine:
         values = {new: _json_value(_column(text), path) for new, (text, path) in columns.items()}
         return _frame(frame.to_native().withColumns(values))
 
+    def _sent(self, table: pa.Table) -> Frame:
+        return _frame(self._session.createDataFrame(table, schema=from_arrow_schema(table.schema)))
+
 
 def _divided(functions: Any, left: Any, right: Any) -> Any:
     # narwhals divides by try_divide, which Sail 0.7 has for whole numbers only; without it, it takes the plain sign.
@@ -138,9 +141,6 @@ def _divided(functions: Any, left: Any, right: Any) -> Any:
 
 
 vars(expr).update(true_divide=_divided)
-
-    def _sent(self, table: pa.Table) -> Frame:
-        return _frame(self._session.createDataFrame(table, schema=from_arrow_schema(table.schema)))
 
 
 def _messages(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
