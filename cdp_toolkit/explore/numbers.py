@@ -223,6 +223,24 @@ def records_per_person(lake: Lake) -> pl.DataFrame:
     return counted.cast({"records": pl.Int64}).sort("records")
 
 
+def most_records(lake: Lake) -> int:
+    """Find the person who is stitched from the most records.
+
+    Parameters
+    ----------
+    lake
+        Tables of the workspace.
+
+    Returns
+    -------
+    int
+        Profile id; of several the smallest. -1 where there is nobody.
+    """
+    people = lake.scan("profiles/person").select("profile_id", "records")
+    first = people.sort("records", "profile_id", descending=[True, False]).head(1)
+    return next(iter(lake.engine.collect(first)["profile_id"].to_pylist()), -1)
+
+
 def links(lake: Lake) -> pl.DataFrame:
     """Count links by what made them.
 
