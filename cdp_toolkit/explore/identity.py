@@ -52,7 +52,7 @@ def draw(explanation: IdentityExplanation, *, is_masked: bool = True) -> alt.Lay
         tooltip=["record:N", "label:N", "reason:N"],
     )  # fmt: skip
     title = f"Profile {explanation.profile_id}: {len(explanation.records)} records and what ties them"
-    chart = alt.layer(lines, _nodes(left, 0, "right", -10), _nodes(right, 1, "left", 10))
+    chart = alt.LayerChart(layer=[lines, _nodes(left, 0, "right", -10), _nodes(right, 1, "left", 10)])
     return chart.properties(title=title, width=WIDTH, height=ROW * 1.3 * max(len(left), len(right), 3))
 
 
@@ -82,7 +82,7 @@ def _nodes(places: dict[str, float], x: int, align: Literal["left", "right"], dx
                          schema={"name": pl.String, "y": pl.Float64, "x": pl.Int64})  # fmt: skip
     base = alt.Chart(frame).encode(x=_x("x"), y=_y("y"), tooltip=["name:N"])
     dots = base.mark_circle(size=90, color=PEOPLE if x == 0 else QUIET, opacity=1)
-    return alt.layer(dots, base.mark_text(align=align, dx=dx, color=INK).encode(text="name:N"))
+    return alt.LayerChart(layer=[dots, base.mark_text(align=align, dx=dx, color=INK).encode(text="name:N")])
 
 
 def _x(name: str) -> alt.X:
