@@ -268,15 +268,9 @@ def refused_links(lake: Lake) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        One row per ``entity``, ``namespace`` and ``reason``, without the values that the reason names: ``links``, most
-        first.
+        One row per ``entity``, ``namespace`` and ``reason``: ``links``, most first.
     """
-    keys = ("entity", "namespace", "reason")
-    named = pl.col("reason").str.replace(r"^would join (\w+) .*$", "would join what $1 tells apart")
-    counted = _counted(lake, "identity/refused_links", keys, "links").with_columns(named)
-    return (
-        counted.group_by(keys).agg(pl.col("links").sum()).sort("links", *keys, descending=[True, False, False, False])
-    )
+    return _counted(lake, "identity/refused_links", ("entity", "namespace", "reason"), "links")
 
 
 def deliveries(lake: Lake) -> pl.DataFrame:

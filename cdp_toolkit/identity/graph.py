@@ -1,34 +1,44 @@
-"""Links between records → links that contradict nothing.
+"""Links between records → links that contradict nothing, and the components that they make.
 
-All links of a namespace are followed at once; only the few components in which a weaker namespace joins different
-values of a unique one are taken apart and rebuilt.
+Only where a weak namespace joins what stronger ones have left apart can a unique rule be broken. The few components in
+which such parts carry different values are taken apart, and their weak links are tried one value after the other.
 """
 
+from typing import NamedTuple
+
 import narwhals as nw
-import pyarrow as pa
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.identity.definition import IdentityRules
-from cdp_toolkit.identity.links import Links
+from cdp_toolkit.identity.growth import grow, priority
+from cdp_toolkit.identity.links import Links, with_texts
 from cdp_toolkit.identity.rebuild import rebuild
+from cdp_toolkit.identity.unique import Claims, broken_components, find_claims, find_members
 
-_KEPT = pa.schema(
-    {
-        "entity": pa.string(), "source_key": pa.string(), "record_key": pa.int64(), "hub_key": pa.int64(),
-        "namespace": pa.string(), "value": pa.string(),
-    }
-)  # fmt: skip
-_REFUSED = pa.schema({name: pa.string() for name in ("entity", "source_key", "namespace", "value", "reason")})
-_SIGNATURE = 2**31
+_LINK = ("record_key", "hub_key", "namespace", "value_key")
 
 
-def settle_links(links: Links, identities: Frame, records: Frame, rules: IdentityRules, engine: Engine) -> Links:
+class Graph(NamedTuple):
+    """Links that contradict nothing, those refused, and what the first make one.
+
+    ``components`` has a row per record of ``clusters``: ``record_key`` and the smallest key of its ``component``.
+    ``clusters`` has a row per record with a link: ``record_key`` and the ``cluster`` that it would be in, had no link been
+    refused.
+    """
+
+    kept: Frame
+    refused: Frame
+    components: Frame
+    clusters: Frame
+
+
+def settle_links(links: Links, identities: Frame, records: Frame, rules: IdentityRules, engine: Engine) -> Graph:
     """Refuse the links that would break a unique rule.
 
     Parameters
     ----------
     links
-        What ``link_records`` found, of one entity.
+        What ``link_records`` found.
     identities
         One row per record and identity, of the same entity: as ``entities/identities``.
     records
@@ -40,91 +50,62 @@ def settle_links(links: Links, identities: Frame, records: Frame, rules: Identit
 
     Returns
     -------
-    Links
-        The same links, with the components rebuilt that broke a rule.
+    Graph
+        The same links, but those in components that broke a rule, which are rebuilt without the links that break it.
     """
-    said = engine.collect(identities.select("namespace").unique())["namespace"].to_pylist()
-    unique = [name for name in sorted(said) if rules.namespace(name).unique != "none"]
-    edges = engine.load(engine.collect(links.kept.select("record_key", "hub_key", "namespace")))
-    claims = _claims(identities, records, unique, rules)
-    broken = _broken_records(edges, claims, unique, rules, engine)
-    if broken is None:
-        return links
-    carried = identities.join(broken, on="record_key", how="semi")
-    linking = [name for name in said if rules.namespace(name).links]
-    allowed = carried.filter(nw.col("namespace").is_in(linking)).join(
-        links.refused, on=["source_key", "namespace", "value"], how="anti"
+    ranked = links.kept.with_columns(priority=priority(rules))
+    claims = find_claims(identities, records, rules, engine)
+    grown = grow(ranked, claims.levels, engine)
+    broken = broken_components(grown, claims, engine)
+    labels = grown[-1].labels
+    graph = Graph(links.kept, links.refused, labels, labels.select("record_key", cluster="component"))
+    if not len(engine.collect(broken.head(1))):
+        return graph
+    members = engine.materialise(find_members(broken, grown[-1], grown[0]))
+    weak = ranked.filter(nw.col("priority") > claims.levels[0])
+    return _rebuilt(graph, weak, members, claims, engine)
+
+
+def _rebuilt(graph: Graph, weak: Frame, members: Frame, claims: Claims, engine: Engine) -> Graph:
+    """Try the weak links of some records anew; their parts are what stronger links make one in any case."""
+    own = weak.join(members, on="record_key", how="semi")
+    values = engine.materialise(own.select("value_key", "priority").unique("value_key"))
+    carriers = engine.materialise(_carriers(values, members, claims.identities))
+    done = rebuild(
+        engine.collect(_across(carriers)), engine.collect(claims.of(members).drop("component")), claims.rules
     )
-    ours = claims.join(broken, on="record_key", how="semi")
-    kept, refused = rebuild(engine.collect(allowed).to_pylist(), engine.collect(ours).to_pylist(), rules)
-    untouched = links.kept.join(broken, on="record_key", how="anti")
-    return Links(
-        kept=nw.concat([untouched.select(*_KEPT.names), engine.load(pa.Table.from_pylist(kept, schema=_KEPT))]),
-        refused=nw.concat([links.refused, engine.load(pa.Table.from_pylist(refused, schema=_REFUSED))]),
+    out = engine.materialise(carriers.join(engine.load(done.refused), on=["value_key", "part"]))
+    left = graph.kept.join(values, on="value_key", how="anti").select(*_LINK)
+    others = graph.components.join(members, on="record_key", how="anti").select("record_key", "component")
+    return graph._replace(
+        kept=engine.materialise(nw.concat([left, _stars(carriers, out)])),
+        refused=nw.concat([graph.refused, with_texts(out, claims.identities)]),
+        components=engine.materialise(nw.concat([others, _relabelled(members, engine.load(done.joined))])),
     )
 
 
-def _claims(identities: Frame, records: Frame, unique: list[str], rules: IdentityRules) -> Frame:
-    """Return the values that are to be unique; of record keys only those of live records themselves."""
-    rows = identities.filter(nw.col("namespace").is_in(unique))
-    live = records.filter(~nw.col("is_deleted")).select("source_key")
-    is_key = nw.col("namespace").str.ends_with("_key")
-    own = rows.filter(~is_key | (nw.col("value") == nw.col("source_key"))).join(live, on="source_key", how="semi")
-    by_instance = [name for name in unique if rules.namespace(name).unique == "instance"]
-    instance = nw.when(nw.col("namespace").is_in(by_instance)).then(nw.col("source_key").str.replace_all("^.*@", ""))
-    by_group = [name for name in unique if rules.namespace(name).unique == "group"]
-    group = nw.when(nw.col("namespace").is_in(by_group)).then(nw.col("value").str.replace_all(r"\|.*$", ""))
-    scope = nw.coalesce(instance, group, nw.lit(""))
-    return own.select("record_key", "namespace", "value", "value_key", instance=scope)
+def _carriers(values: Frame, members: Frame, identities: Frame) -> Frame:
+    said = identities.select("record_key", "namespace", "value_key", "seen_at")
+    parts = members.select("record_key", "part")
+    return said.join(values, on="value_key").join(parts, on="record_key")
 
 
-def _broken_records(
-    edges: Frame, claims: Frame, unique: list[str], rules: IdentityRules, engine: Engine
-) -> Frame | None:
-    """Return the records of all components that break a rule, or None."""
-    found = engine.connected_components(edges.select(a="record_key", b="hub_key"))
-    broken = [
-        _broken_by(claims.filter(nw.col("namespace") == name), _strong(edges, name, rules, engine), found)
-        for name in unique
-    ]
-    if not broken:
-        return None
-    components = engine.collect(nw.concat(broken).unique())
-    if not len(components):
-        return None
-    kept = found.join(engine.load(components), on="component", how="semi").select(record_key="node")
-    return engine.load(engine.collect(kept))
+def _across(carriers: Frame) -> Frame:
+    """Return the values that several parts carry, once a part: when each part and any of them was last seen with it."""
+    seen = carriers.group_by("value_key", "priority", "part").agg(nw.col("seen_at").max())
+    shared = seen.group_by("value_key").agg(parts=nw.len(), last_seen_at=nw.col("seen_at").max())
+    return seen.join(shared.filter(nw.col("parts") > 1), on="value_key").drop("parts")
 
 
-def _strong(edges: Frame, unique: str, rules: IdentityRules, engine: Engine) -> Frame:
-    """Return the components that namespaces at least as strong as the unique one make."""
-    priority = rules.namespace(unique).priority
-    names = [name for name in rules.namespaces if rules.namespace(name).priority <= priority]
-    is_strong = nw.col("namespace").is_in(names)
-    if priority >= rules.namespace("other_key").priority:
-        is_strong |= nw.col("namespace").str.ends_with("_key")
-    found = engine.connected_components(edges.filter(is_strong).select(a="record_key", b="hub_key"))
-    return found.select(record_key="node", strong="component")
+def _stars(carriers: Frame, refused: Frame) -> Frame:
+    """Return the links between those who carry a value and were not refused."""
+    keys = ["value_key", "record_key"]
+    linked = carriers.join(refused.select(*keys), on=keys, how="anti")
+    hubs = linked.group_by("value_key").agg(hub_key=nw.col("record_key").min())
+    return linked.join(hubs, on="value_key").filter(nw.col("record_key") != nw.col("hub_key")).select(*_LINK)
 
 
-def _broken_by(claims: Frame, strong: Frame, found: Frame) -> Frame:
-    """Return the components in which strong ones with different values meet."""
-    placed = claims.join(found, left_on="record_key", right_on="node", how="inner").join(
-        strong, on="record_key", how="left"
-    )
-    values = placed.select(
-        "component", "instance", "value_key", strong=nw.coalesce("strong", "record_key")
-    ).unique(["strong", "instance", "value_key"])  # fmt: skip
-    # Sets are compared by three numbers. Two that differ in none of them would have to be different sets of the same
-    # ends and the same sum.
-    signed = values.group_by("component", "instance", "strong").agg(
-        least=nw.col("value_key").min(),
-        most=nw.col("value_key").max(),
-        total=(nw.col("value_key") % _SIGNATURE).sum().cast(nw.Int64()),
-    )
-    spans = signed.group_by("component", "instance").agg(
-        *(nw.col(name).min().alias(f"{name}_min") for name in ("least", "most", "total")),
-        *(nw.col(name).max().alias(f"{name}_max") for name in ("least", "most", "total")),
-    )
-    differs = [nw.col(f"{name}_min") != nw.col(f"{name}_max") for name in ("least", "most", "total")]
-    return spans.filter(nw.any_horizontal(*differs, ignore_nulls=True)).select("component")
+def _relabelled(members: Frame, joined: Frame) -> Frame:
+    """Return which component the rebuilt links put each member in."""
+    placed = members.select("record_key", "part").join(joined, on="part", how="left")
+    return placed.select("record_key", component=nw.coalesce("component", "part"))

@@ -40,8 +40,8 @@ def find_affected(
     """
     changed = _stored(nw.concat([_changed(now, before), _flipped(records, ids, engine)]).unique("record_key"), engine)
     values = _stored(nw.concat([_values(frame, changed) for frame in (now, before)]).unique([*_IDENTITY]), engine)
-    carriers = [_carriers(frame, values) for frame in (now, before)]
-    is_idle = _idle(carriers[0], carriers[1], rules)
+    carriers = [engine.materialise(_carriers(frame, values)) for frame in (now, before)]
+    is_idle = _idle(carriers[0], carriers[1], rules, engine)
     reached = [
         frame.join(is_idle, on=[*_IDENTITY], how="anti").select("record_key", "source_key") for frame in carriers
     ]
@@ -99,20 +99,15 @@ def _carriers(identities: Frame, values: Frame) -> Frame:
     return identities.join(values, on=[*_IDENTITY], how="semi")
 
 
-def _idle(now: Frame, before: Frame, rules: IdentityRules) -> Frame:
+def _idle(now: Frame, before: Frame, rules: IdentityRules, engine: Engine) -> Frame:
     """Return the values that are refused as they were, each with one reason for all who carry it."""
-    reasons = [_reasons(frame, rules) for frame in (now, before)]
+    reasons = [_reasons(frame, rules, engine) for frame in (now, before)]
     return reasons[0].join(reasons[1], on=[*_IDENTITY, "reason"], how="semi").select(*_IDENTITY)
 
 
-def _reasons(carriers: Frame, rules: IdentityRules) -> Frame:
-    refused = link_records(carriers, rules).refused.select("source_key", "namespace", "value", "reason")
-    placed = refused.join(
-        carriers.select("source_key", "namespace", "value", "value_key"),
-        on=["source_key", "namespace", "value"],
-        how="inner",
-    )
-    return placed.group_by(*_IDENTITY).agg(reason=nw.col("reason").min())
+def _reasons(carriers: Frame, rules: IdentityRules, engine: Engine) -> Frame:
+    refused = link_records(carriers, rules, engine).refused
+    return refused.group_by(*_IDENTITY).agg(reason=nw.col("reason").min())
 
 
 def _stored(frame: Frame, engine: Engine) -> Frame:

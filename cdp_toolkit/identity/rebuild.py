@@ -1,115 +1,128 @@
-"""Records whose identities contradict each other, put together again link by link.
+"""Parts of components whose identities contradict each other, put together again value by value.
 
-Links are tried from the strongest namespace to the weakest, within one from the value seen last; an identity belongs to
-the group of the record that carried it last. The order is one of values alone, so the order of rows does not matter.
+Values are tried from the strongest namespace to the weakest, within one from the value seen last; a value belongs to the
+part that was seen with it last. The order is one of keys and times alone, so the order of rows does not matter. Each
+step costs no more than the smaller of the two sides, so a component of many thousand parts harms nobody.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+import pyarrow as pa
 
 from cdp_toolkit.identity.definition import IdentityRules
 
-Row = Mapping[str, Any]
 _Scope = tuple[str, str]
-_Values = Mapping[_Scope, set[str]]
+_ORDER = (("priority", "ascending"), ("last_seen_at", "descending"), ("value_key", "ascending"),
+          ("seen_at", "descending"), ("part", "ascending"))  # fmt: skip
+_REFUSED = pa.schema({"value_key": pa.int64(), "part": pa.int64(), "reason": pa.string()})
+_JOINED = pa.schema({"part": pa.int64(), "component": pa.int64()})
 
 
 class Rebuilt(NamedTuple):
-    """Links that contradict nothing, and those that would."""
+    """Values that a part may not be linked by, with the reason, and the component that each joined part is in."""
 
-    kept: list[dict[str, Any]]
-    refused: list[dict[str, Any]]
+    refused: pa.Table
+    joined: pa.Table
 
 
-def rebuild(carried: Iterable[Row], claims: Iterable[Row], rules: IdentityRules) -> Rebuilt:
-    """Link records one by one, refusing each link that would break a unique rule.
+def rebuild(carried: pa.Table, claims: pa.Table, rules: IdentityRules) -> Rebuilt:
+    """Join parts value by value, refusing each link that would break a unique rule.
 
     Parameters
     ----------
     carried
-        One row per record and identity that may link: ``entity``, ``source_key``, ``record_key``, ``namespace``,
-        ``value``, ``seen_at``.
+        One row per value and part that carries it: ``value_key``, ``part``, its ``priority``, ``seen_at`` and when any
+        part was seen with it last, ``last_seen_at``.
     claims
-        One row per record and value that is to be unique: ``record_key``, ``namespace``, ``instance`` (empty where the
-        value is unique to the profile), ``value``.
+        One row per part and value that is to be unique: ``part``, ``namespace``, ``value_key`` and the ``scope`` in
+        which the value is to be the only one.
     rules
-        Priorities and unique namespaces.
+        Priorities of the unique namespaces.
 
     Returns
     -------
     Rebuilt
-        ``kept`` as ``identity/links``, ``refused`` as ``identity/refused_links``.
+        ``refused`` has ``value_key``, ``part`` and ``reason``; ``joined`` has ``part`` and the smallest part of its
+        ``component``.
     """
     groups = _Groups(claims, rules)
-    kept, refused = [], []
-    for (priority, namespace), rows in _in_order(carried, rules):
-        owner = rows[0]
-        for row in rows[1:]:
-            said = {name: row[name] for name in ("entity", "source_key")} | {
-                "namespace": namespace,
-                "value": row["value"],
-            }
-            if clash := groups.join(owner["record_key"], row["record_key"], priority):
-                refused.append(said | {"reason": clash})
-            else:
-                kept.append(said | {"record_key": row["record_key"], "hub_key": owner["record_key"]})
-    return Rebuilt(kept, refused)
+    refused = [
+        (value, part, clash)
+        for value, priority, owner, part in _in_order(carried)
+        if (clash := groups.join(owner, part, priority))
+    ]
+    return Rebuilt(_table(refused, _REFUSED), _table(groups.joined(), _JOINED))
 
 
-def _in_order(carried: Iterable[Row], rules: IdentityRules) -> list[tuple[tuple[int, str], list[Row]]]:
-    """Return the records of each identity, last seen first; strong identities before weak ones."""
-    identities: dict[tuple[str, str], list[Row]] = defaultdict(list)
-    for row in carried:
-        identities[row["namespace"], row["value"]].append(row)
-    for rows in identities.values():
-        rows.sort(key=lambda row: row["source_key"])
-        rows.sort(key=lambda row: row["seen_at"], reverse=True)
-    ordered = sorted(identities.items())
-    ordered.sort(key=lambda each: each[1][0]["seen_at"], reverse=True)
-    ordered.sort(key=lambda each: rules.namespace(each[0][0]).priority)
-    return [((rules.namespace(name).priority, name), rows) for (name, _), rows in ordered]
+def _in_order(carried: pa.Table) -> Iterator[tuple[int, int, int, int]]:
+    """Return value and priority, the part that owns the value, and each other part."""
+    ordered = carried.sort_by(list(_ORDER))
+    rows = zip(*(ordered[name].to_pylist() for name in ("value_key", "priority", "part")), strict=True)
+    for (value, priority), carriers in groupby(rows, key=itemgetter(0, 1)):
+        owner, *others = (part for *_, part in carriers)
+        yield from ((value, priority, owner, part) for part in others)
+
+
+def _table(rows: Sequence[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
+    return pa.table([[row[place] for row in rows] for place in range(len(schema))], schema=schema)
 
 
 class _Groups:
-    """Records joined so far, and the unique values of each group."""
+    """Parts joined so far, and the unique values of each group."""
 
-    def __init__(self, claims: Iterable[Row], rules: IdentityRules) -> None:
-        self._rules = rules
-        self._parents: dict[int, int] = {}
-        self._values: dict[int, dict[_Scope, set[str]]] = defaultdict(lambda: defaultdict(set))
-        for claim in claims:
-            self._values[claim["record_key"]][claim["namespace"], claim["instance"]].add(claim["value"])
+    def __init__(self, claims: pa.Table, rules: IdentityRules) -> None:
+        self._above: dict[int, int] = {}
+        self._first: dict[int, int] = {}
+        self._said: dict[int, dict[_Scope, set[int]]] = {}
+        columns = (claims[name].to_pylist() for name in ("part", "namespace", "scope", "value_key"))
+        for part, namespace, scope, value in zip(*columns, strict=True):
+            self._said.setdefault(part, defaultdict(set))[namespace, scope].add(value)
+        self._priority = {name: rules.namespace(name).priority for name in set(claims["namespace"].to_pylist())}
 
     def join(self, one: int, other: int, priority: int) -> str | None:
-        """Join the groups of two records; where that breaks a rule, leave them and say which."""
-        roots = sorted({self._root(one), self._root(other)})
-        if len(roots) == 1:
+        """Join the groups of two parts; where that breaks a rule, leave them and say which."""
+        large, small = self._root(one), self._root(other)
+        if large == small:
             return None
-        clash = self._clash(self._values[roots[0]], self._values[roots[1]], priority)
-        if clash is None:
-            self._parents[roots[1]] = roots[0]
-            for scope, values in self._values.pop(roots[1]).items():
-                self._values[roots[0]][scope] |= values
-        return clash
+        ours, theirs = self._said.get(large, {}), self._said.get(small, {})
+        if clash := self._clash(ours, theirs, priority):
+            return clash
+        if sum(map(len, ours.values())) < sum(map(len, theirs.values())):
+            large, small, ours, theirs = small, large, theirs, ours
+        self._above[small] = large
+        self._first[large] = min(self._first.get(large, large), self._first.get(small, small))
+        for scope, values in theirs.items():
+            ours[scope] |= values
+        self._said.pop(small, None)
+        return None
 
-    def _root(self, record: int) -> int:
+    def joined(self) -> list[tuple[int, int]]:
+        """Return each part that was joined to others, and the smallest of its group."""
+        roots = {part: self._root(part) for part in {*self._above, *self._above.values()}}
+        return [(part, self._first[root]) for part, root in roots.items()]
+
+    def _root(self, part: int) -> int:
         path = []
-        while (above := self._parents.get(record, record)) != record:
-            path.append(record)
-            record = above
-        self._parents |= dict.fromkeys(path, record)
-        return record
+        while (above := self._above.get(part, part)) != part:
+            path.append(part)
+            part = above
+        self._above |= dict.fromkeys(path, part)
+        return part
 
-    def _clash(self, ours: _Values, theirs: _Values, priority: int) -> str | None:
-        for scope in sorted(ours.keys() & theirs.keys()):
-            is_weaker = self._rules.namespace(scope[0]).priority < priority
+    def _clash(self, ours: dict[_Scope, set[int]], theirs: dict[_Scope, set[int]], priority: int) -> str | None:
+        fewer, more = sorted((ours, theirs), key=len)
+        for scope in sorted(fewer.keys() & more.keys()):
             # What a stronger namespace has put together is one, so a group may know more values than the other.
-            if is_weaker and (ours[scope] - theirs[scope]) and (theirs[scope] - ours[scope]):
-                return _reason(scope[0], [ours[scope] - theirs[scope], theirs[scope] - ours[scope]])
+            small, large = sorted((ours[scope], theirs[scope]), key=len)
+            if self._priority[scope[0]] < priority and not small <= large:
+                return _reason(scope[0])
         return None
 
 
-def _reason(namespace: str, values: Sequence[set[str]]) -> str:
-    one, other = sorted(min(each) for each in values)
-    return f"would join {namespace} {one} and {other}"
+def _reason(namespace: str) -> str:
+    # The values are personal and stay out of it: they are with the records that carry them.
+    return "would join what was judged apart" if namespace == "judged_apart" else f"would join two {namespace}s"

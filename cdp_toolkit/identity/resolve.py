@@ -42,26 +42,21 @@ def resolve(
         the rules refuse: what does not touch a cluster does not change it.
     """
     if only is None:
-        found, own = link_records(identities, rules), identities
+        found, own = link_records(identities, rules, engine), identities
     else:
-        own = _stored(identities.join(only, on="record_key", how="semi"), engine)
-        found = link_records(_carriers(identities, own, engine), rules)
-        found = Links(
-            found.kept.join(only, on="record_key", how="semi"), found.refused.join(only, on="source_key", how="semi")
-        )
+        own = engine.materialise(identities.join(only, on="record_key", how="semi"))
+        found = link_records(_carriers(identities, own, engine), rules, engine)
+        found = Links(*(frame.join(only, on="record_key", how="semi") for frame in found))
         records = records.join(only, on="source_key", how="semi")
-    clusters = engine.connected_components(found.kept.select(a="record_key", b="hub_key"))
-    settled = settle_links(found, own, records, rules, engine)
+    graph = settle_links(found, own, records, rules, engine)
     names = own.select("record_key", "source_key").unique("record_key")
-    clusters = clusters.select(record_key="node", cluster="component").join(names, on="record_key", how="inner")
-    return Resolved(settled.kept, settled.refused, clusters.select("source_key", "record_key", "cluster"))
+    clusters = graph.clusters.join(names, on="record_key", how="inner")
+    texts = own.select("source_key", "record_key", "value", "value_key")
+    kept = graph.kept.join(texts, on=["record_key", "value_key"])
+    return Resolved(kept, graph.refused, clusters.select("source_key", "record_key", "cluster"))
 
 
 def _carriers(identities: Frame, own: Frame, engine: Engine) -> Frame:
     """Return all rows with a value that one of our own carries."""
     values = own.select("namespace", "value_key").unique()
-    return _stored(identities.join(values, on=["namespace", "value_key"], how="semi"), engine)
-
-
-def _stored(frame: Frame, engine: Engine) -> Frame:
-    return engine.load(engine.collect(frame))
+    return engine.materialise(identities.join(values, on=["namespace", "value_key"], how="semi"))

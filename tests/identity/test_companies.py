@@ -46,7 +46,7 @@ def linked(engine, records, rows):
         every = records(given)
         rules = IdentityRules()
         identities = derive_identities(records([], PERSON), every, rules, engine)
-        settled = settle_links(link_records(identities, rules), identities, every, rules, engine)
+        settled = settle_links(link_records(identities, rules, engine), identities, every, rules, engine)
         return rows(settled.kept, "namespace")
 
     return link

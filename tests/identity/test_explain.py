@@ -16,7 +16,7 @@ WHOLE = IdentityExplanation(
         {"source_key": "3@s.S", "hub": "2@s.S", "namespace": "person_key", "value": "3@s.S"},
         {"source_key": "4@m.M", "hub": "1@m.M", "namespace": "ecid", "value": "<42>"},
     ],
-    [{"source_key": "4@m.M", "namespace": "ecid", "value": "43", "reason": "would join name a and b"}],
+    [{"source_key": "4@m.M", "namespace": "ecid", "value": "43", "reason": "would join two names"}],
 )
 
 
@@ -35,9 +35,9 @@ def test_a_record_of_another_profile_has_no_path_and_the_nearest_key_is_named():
 
 
 def test_an_explanation_is_read_as_text_and_as_tables():
-    assert "4@m.M is not linked by ecid 43: would join name a and b" in str(WHOLE)
+    assert "4@m.M is not linked by ecid 43: would join two names" in str(WHOLE)
     html = WHOLE._repr_html_()
-    assert "<td>would join name a and b</td>" in html
+    assert "<td>would join two names</td>" in html
     assert "&lt;42&gt;" in html
 
 

@@ -5,7 +5,6 @@ import pytest
 
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.ids import map_identities, number_profiles
-from cdp_toolkit.identity.links import link_records
 
 MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 JUNE = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
@@ -51,28 +50,6 @@ def numbered(engine, frame):
         return engine.load(engine.collect(found))
 
     return number
-
-
-def test_records_with_the_same_identity_are_linked_as_a_star_around_the_first(identities, rows):
-    links = link_records(identities((3, "email", "a@x"), (1, "email", "a@x"), (2, "email", "a@x")), IdentityRules())
-
-    assert rows(links.kept, "record_key", "hub_key") == [(2, 1), (3, 1)]
-    assert rows(links.refused, "source_key") == []
-
-
-def test_a_shared_mailbox_links_nobody_and_is_kept_with_its_reason(identities, rows):
-    links = link_records(identities(*((record, "email", "jo@x") for record in range(3))), IdentityRules(max_records=2))
-
-    assert rows(links.kept, "source_key") == []
-    assert rows(links.refused, "source_key", "reason") == [(f"{i}@x", "on more than 2 records") for i in range(3)]
-
-
-def test_a_record_key_links_however_many_records_point_at_it(identities, rows):
-    links = link_records(
-        identities(*((record, "person_key", "1@x") for record in range(4))), IdentityRules(max_records=2)
-    )
-
-    assert len(rows(links.kept, "source_key")) == 3
 
 
 def test_a_profile_takes_the_key_of_its_first_record_as_its_id(numbered, rows):
@@ -126,30 +103,6 @@ def test_a_shared_device_means_the_profile_that_it_links(identities, frame, rows
     refused = frame({"source_key": ["2@x"], "namespace": ["ecid"], "value": ["42"]})
 
     assert rows(map_identities(carried, ids, refused), "value", "profile_id") == [("42", 1)]
-
-
-def test_a_namespace_has_a_limit_of_its_own(identities, rows):
-    rules = IdentityRules(namespaces={"ecid": {"max_records": 2}})
-
-    links = link_records(identities(*((n, name, "1") for n in range(3) for name in ("ecid", "email"))), rules)
-
-    assert {*rows(links.kept, "namespace")} == {"email"}
-    assert {*rows(links.refused, "namespace", "reason")} == {("ecid", "on more than 2 records")}
-
-
-def test_a_value_on_several_records_of_one_source_can_be_ambiguous(identities, rows):
-    rules = IdentityRules(namespaces={"name_domain": {"max_records_per_instance": 1}})
-
-    links = link_records(identities((1, "name_domain", "acme x"), (2, "name_domain", "acme x")), rules)
-
-    assert rows(links.kept, "source_key") == []
-    assert {*rows(links.refused, "reason")} == {"ambiguous: on more than 1 records of one source"}
-
-
-def test_a_namespace_that_does_not_link_is_not_refused_either(identities, rows):
-    links = link_records(identities((1, "name", "ana lima"), (2, "name", "ana lima")), IdentityRules())
-
-    assert rows(links.kept, "source_key") == rows(links.refused, "source_key") == []
 
 
 def test_what_is_said_of_a_namespace_goes_over_its_defaults():

@@ -39,8 +39,8 @@ def linked(engine, rows):
         judged = judged_identities([Judgement(**each) for each in judgements], records, engine)
         identities = nw.concat([hashed.select(*COLUMNS), judged.select(*COLUMNS)])
         rules = IdentityRules()
-        settled = settle_links(link_records(identities, rules), identities, records, rules, engine)
-        return len(rows(settled.kept, "source_key")), len(rows(settled.refused, "source_key"))
+        settled = settle_links(link_records(identities, rules, engine), identities, records, rules, engine)
+        return len(rows(settled.kept, "record_key")), len(rows(settled.refused, "source_key"))
 
     return link
 

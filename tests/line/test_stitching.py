@@ -17,8 +17,8 @@ def test_records_are_stitched_as_they_truly_belong(line, entity, precision, reca
 
 
 def test_people_on_a_shared_device_stay_two_and_the_refused_link_says_why(line):
-    refused = line.workspace.scan("identity/refused_links").filter(pl.col("reason").str.starts_with("would join name"))
+    refused = line.workspace.scan("identity/refused_links").filter(pl.col("reason") == "would join two names")
 
     assert refused.collect().height > 0
     record = refused.collect()["source_key"][0]
-    assert "would join name" in str(line.workspace.explain_identity(record))
+    assert "would join two names" in str(line.workspace.explain_identity(record))
