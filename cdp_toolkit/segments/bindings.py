@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from cdp_toolkit.errors import CdpError, UnknownNameError
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.segments.listed import base_of, with_lists
 from cdp_toolkit.segments.pql.bind import bind
+from cdp_toolkit.segments.pql.binder import Segments
 from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Column, InSegment
 from cdp_toolkit.segments.pql.nodes import Node
 from cdp_toolkit.segments.pql.parse import parse
@@ -34,11 +36,12 @@ class Bindings:
     model: Model
     clock: Clock
     _bound: dict[str, Bound] = field(default_factory=dict, init=False)
-    _open: list[str] = field(default_factory=list, init=False)
+    on_the_way: list[str] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         """Index the segments by name."""
-        self._by_name = {segment.name: segment for segment in self.segments}
+        self.by_name = {segment.name: segment for segment in self.segments}
+        self._model = with_lists(self.model)
 
     def condition(self, segment: Segment) -> Bound:
         """Return the condition of a segment.
@@ -61,25 +64,39 @@ class Bindings:
             If it names something that does not exist.
         """
         if segment.name not in self._bound:
-            self._open.append(segment.name)
+            self.on_the_way.append(segment.name)
             try:
                 node = parse(segment.pql)
                 self._bound[segment.name] = bind(
-                    node, self.model, entity=segment.entity, clock=self.clock, segment_of=self._named
+                    node, self._model, entity=segment.entity, clock=self.clock, segments=_Named(self)
                 )
             finally:
-                self._open.pop()
+                self.on_the_way.pop()
         return self._bound[segment.name]
 
-    def _named(self, name: str, node: Node) -> tuple[str, Bound]:
-        if name not in self._by_name:
-            raise UnknownNameError("segment", name, self._by_name, where=node.at.error("").where)
-        if name in self._open:
-            circle = " → ".join([*self._open[self._open.index(name) :], name])
+
+class _Named(Segments):
+    """The segments of an evaluation, as a rule may name them."""
+
+    def __init__(self, bindings: Bindings) -> None:
+        self._bindings = bindings
+
+    def _found(self, name: str, node: Node) -> Segment:
+        by_name = self._bindings.by_name
+        if name not in by_name:
+            raise UnknownNameError("segment", name, by_name, where=node.at.error("").where)
+        return by_name[name]
+
+    def entity(self, name: str, node: Node) -> str:
+        return self._found(name, node).entity
+
+    def condition(self, name: str, node: Node) -> Bound:
+        segment, on_the_way = self._found(name, node), self._bindings.on_the_way
+        if name in on_the_way:
+            circle = " → ".join([*on_the_way[on_the_way.index(name) :], name])
             raise node.at.error(f"The segments name each other in a circle: {circle}.")
-        segment = self._by_name[name]
         try:
-            return segment.entity, self.condition(segment)
+            return self._bindings.condition(segment)
         except CdpError as error:
             message = f"The segment {name!r} cannot be evaluated: {error.message}"
             raise node.at.error(message, hint=error.hint) from error
@@ -126,7 +143,7 @@ def facts(condition: Bound, entity: str, model: Model) -> Facts:
     Facts
         Columns and tables.
     """
-    read = list(_read(condition, (entity,), model))
+    read = [base_of(*each) for each in _read(condition, (entity,), with_lists(model))]
     return Facts(
         frozenset((table, column) for table, column in read if column),
         frozenset({entity, *(table for table, _ in read)}),
@@ -144,15 +161,19 @@ def _read(bound: Bound, around: tuple[str, ...], model: Model) -> Iterator[tuple
             entity = yield from _walk(around[bound.up], bound.hops, model)
             yield entity, bound.name
         case Aggregate():
-            entity = yield from _walk(around[bound.up], bound.hops, model)
-            for step in bound.steps:
-                entity = yield from _walk(entity, (step.relation,), model)
-                if step.condition is not None:
-                    yield from _read(step.condition, (entity, *around), model)
-            of_row = (bound.value, *(stage.condition for stage in bound.stages))
-            for asked in of_row:
-                if asked is not None:
-                    yield from _read(asked, (entity, *around), model)
+            yield from _read_rows(bound, around, model)
+
+
+def _read_rows(bound: Aggregate, around: tuple[str, ...], model: Model) -> Iterator[tuple[str, str]]:
+    entity = yield from _walk(around[bound.up], bound.hops, model)
+    for step in bound.steps:
+        if step.relation:
+            entity = yield from _walk(entity, (step.relation,), model)
+        for asked in step.conditions:
+            yield from _read(asked, (entity, *around), model)
+    for each in (bound.value, *(stage.condition for stage in bound.stages)):
+        if each is not None:
+            yield from _read(each, (entity, *around), model)
 
 
 def _walk(entity: str, names: Iterable[str], model: Model) -> Generator[tuple[str, str], None, str]:

@@ -11,21 +11,22 @@ Both go to any depth, since the rows of an array are made in the same way.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 
 import narwhals as nw
 
 from cdp_toolkit.engines import Frame
-from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model import Model, Relation
 from cdp_toolkit.segments.buckets import Bucket
 from cdp_toolkit.segments.chains import chained
 from cdp_toolkit.segments.expressions import Expr, expression
+from cdp_toolkit.segments.listed import Scan, row_id_of, scan_listed, with_lists
+from cdp_toolkit.segments.nested import Nested
 from cdp_toolkit.segments.pql.bound import Aggregate, Bound, Column, Leaf, Step, leaves, outer, shifted
+from cdp_toolkit.segments.pql.reach import is_nested
 from cdp_toolkit.segments.pql.times import Clock
 
-Scan = Callable[[str], Frame]
 OWNER = "_owner"
 ALL = Bucket()
 _TARGET = "_target"
@@ -50,6 +51,11 @@ class Plan:
     scan: Scan
     model: Model
     clock: Clock
+
+    def __post_init__(self) -> None:
+        """Widen the model and the tables by lists and by the history of segments."""
+        object.__setattr__(self, "model", with_lists(self.model))
+        object.__setattr__(self, "scan", partial(scan_listed, self.scan))
 
     def flags(self, entity: str, conditions: Mapping[str, Bound], *, bucket: Bucket = ALL) -> Frame:
         """Return the truth of conditions for each row.
@@ -107,16 +113,21 @@ class Plan:
         """
         start = {leaf: _grounded(leaf) for leaf in _with_outer(needed)}
         names = {leaf: f"_{index}" for index, leaf in enumerate(dict.fromkeys(start.values()))}
-        behind = [leaf for leaf in names if leaf.hops]
-        arrays = [leaf for leaf in names if isinstance(leaf, Aggregate) and not leaf.hops]
+        nested = [leaf for leaf in names if isinstance(leaf, Aggregate) and is_nested(leaf)]
+        behind = [leaf for leaf in names if leaf.hops and leaf not in nested]
+        arrays = [leaf for leaf in names if isinstance(leaf, Aggregate) and not leaf.hops and leaf not in nested]
         hops = [self.model.entity(entity).relations[name] for name in dict.fromkeys(leaf.hops[0] for leaf in behind)]
         row_id = row_id_of(entity)
-        kept = dict.fromkeys([*keys, *([row_id] if arrays else []), *(hop.near for hop in hops)])
+        kept = dict.fromkeys([*keys, *([row_id] if arrays or nested else []), *(hop.near for hop in hops)])
         own = {names[leaf]: nw.col(leaf.name) for leaf in names if isinstance(leaf, Column) and not leaf.hops}
         frame = bucket.of(self.scan(entity), owner).select(*kept, **own)
         for hop in hops:
             frame = self._join_one(frame, hop, [leaf for leaf in behind if leaf.hops[0] == hop.name], names)
         known = {leaf: names[found] for leaf, found in start.items()}
+        bare = frame  # what is joined already need not be computed again for each array
+        for leaf in nested:
+            found = Nested(self).value(bare, entity, leaf, names[leaf])
+            frame = frame.join(found, left_on=row_id, right_on=OWNER, how="left")
         for group in _groups(arrays):
             # The rows of an array name their owner by its own id, which is the bucket's where rows are profiles.
             of = bucket if row_id_of(entity) == owner else ALL
@@ -269,37 +280,20 @@ class Plan:
         return self.scan(name).select(nw.col(near).alias("_near"), nw.col(far).alias(_TARGET))
 
 
-def row_id_of(entity: str) -> str:
-    """Return the column that tells the rows of ``profiles/<entity>`` apart.
-
-    Parameters
-    ----------
-    entity
-        Name of an entity.
-
-    Returns
-    -------
-    str
-        ``profile_id``, or ``source_key`` where a profile has many rows.
-    """
-    (key,) = table(f"profiles/{entity}").key
-    return key
-
-
 def _leaves(conditions: Iterable[Bound]) -> list[Leaf]:
     return list(dict.fromkeys(leaf for each in conditions for leaf in leaves(each)))
 
 
 def _with_outer(needed: Sequence[Leaf]) -> Iterator[Leaf]:
     for leaf in needed:
-        if isinstance(leaf, Aggregate):
+        if isinstance(leaf, Aggregate) and not is_nested(leaf):
             yield from outer(leaf)
         yield leaf
 
 
 def _grounded(leaf: Leaf) -> Leaf:
     """Return an aggregate that reads its variable's row as one that starts at that row."""
-    if isinstance(leaf, Aggregate) and leaf.hops and any(True for _ in outer(leaf)):
+    if isinstance(leaf, Aggregate) and leaf.hops and not is_nested(leaf) and any(True for _ in outer(leaf)):
         return replace(leaf, hops=(), steps=(*(Step(hop) for hop in leaf.hops), *leaf.steps))
     return leaf
 

@@ -25,6 +25,7 @@ from cdp_toolkit.segments.buckets import buckets
 from cdp_toolkit.segments.compile import Plan, Scan
 from cdp_toolkit.segments.evaluate import Tables
 from cdp_toolkit.segments.pql.bind import bind_value
+from cdp_toolkit.segments.pql.binder import Segments
 from cdp_toolkit.segments.pql.bound import Aggregate, Bound
 from cdp_toolkit.segments.pql.nodes import Member, Name, Node
 from cdp_toolkit.segments.pql.parse import parse
@@ -157,14 +158,17 @@ def _bound_now(
 
 
 def _bind(attribute: ComputedAttribute, node: Node, model: Model, clock: Clock) -> Bound:
-    return bind_value(node, model, entity=attribute.entity, clock=clock, segment_of=_no_segment)
+    return bind_value(node, model, entity=attribute.entity, clock=clock, segments=_NoSegments())
 
 
-def _no_segment(name: str, node: Node) -> tuple[str, Bound]:
-    raise node.at.error(
-        f"A computed attribute cannot ask for the segment {name!r}: segments are evaluated after it.",
-        hint="Write the segment's rule in its place.",
-    )
+class _NoSegments(Segments):
+    """Refuses to name a segment, with the reason."""
+
+    def entity(self, name: str, node: Node) -> str:
+        raise node.at.error(
+            f"A computed attribute cannot ask for the segment {name!r}: segments are evaluated after it.",
+            hint="Write the segment's rule in its place.",
+        )
 
 
 def _field(name: str, attribute: ComputedAttribute, bound: Bound, model: Model, where: str) -> dict[str, Any]:

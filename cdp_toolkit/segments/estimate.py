@@ -13,9 +13,10 @@ import narwhals as nw
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.bindings import Bindings, facts
-from cdp_toolkit.segments.compile import Plan, Scan
+from cdp_toolkit.segments.compile import Plan
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import Tables
+from cdp_toolkit.segments.listed import Scan
 from cdp_toolkit.segments.pql.bound import Apply, Bound
 from cdp_toolkit.segments.pql.nodes import And
 from cdp_toolkit.segments.pql.times import Clock

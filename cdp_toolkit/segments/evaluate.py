@@ -13,10 +13,11 @@ from cdp_toolkit.errors import CdpError, DataError
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.bindings import Bindings, Facts, facts
 from cdp_toolkit.segments.buckets import BUCKET_SIZE, Bucket, buckets
-from cdp_toolkit.segments.compile import Plan, Scan
+from cdp_toolkit.segments.compile import Plan
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.expressions import needs_local_time
 from cdp_toolkit.segments.judge import Judge
+from cdp_toolkit.segments.listed import Scan, scan_listed
 from cdp_toolkit.segments.pql.bound import Bound
 from cdp_toolkit.segments.pql.times import Clock
 
@@ -238,7 +239,7 @@ class Tables:
     def __call__(self, name: str) -> Frame:
         """Return a table."""
         if name not in self._frames:
-            self._frames[name] = self._scan(name)
+            self._frames[name] = scan_listed(self._scan, name)
         return self._frames[name]
 
     def check(self, read: Facts, condition: Bound, clock: Clock) -> None:

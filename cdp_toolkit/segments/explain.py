@@ -13,12 +13,14 @@ from cdp_toolkit.errors import DataError
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.bindings import Bindings, facts
 from cdp_toolkit.segments.buckets import Bucket
-from cdp_toolkit.segments.compile import Plan, Scan, row_id_of
+from cdp_toolkit.segments.compile import Plan
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import Tables
 from cdp_toolkit.segments.expressions import expression
+from cdp_toolkit.segments.listed import Scan, row_id_of
 from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Column, InSegment, Leaf, Step, leaves, outer
 from cdp_toolkit.segments.pql.nodes import And, Not, Or
+from cdp_toolkit.segments.pql.reach import is_nested
 from cdp_toolkit.segments.pql.times import Clock
 
 _MARKS = {True: "✓", False: "✗", None: "?"}
@@ -134,7 +136,7 @@ class _Witness:
         shown = [f"{leaf.source} = {_shown(values[leaf])}" for leaf in known if leaf is not bound]
         parts: list[Explanation] = []
         for leaf in known:
-            if isinstance(leaf, Aggregate):
+            if isinstance(leaf, Aggregate) and not is_nested(leaf):
                 rows, conditions = self._rows(leaf)
                 shown += rows
                 parts += conditions

@@ -16,7 +16,7 @@ AS_OF = datetime(2026, 3, 15, 12, tzinfo=UTC)
 _TYPES = {
     "integer": pa.int64(), "number": pa.float64(), "money": pa.float64(), "boolean": pa.bool_(),
     "timestamp": pa.timestamp("us", "UTC"), "date": pa.date32(), "strings": pa.list_(pa.string()),
-    "keys": pa.list_(pa.string()),
+    "keys": pa.list_(pa.string()), "text": pa.string(),
 }  # fmt: skip
 _IDS = ("profile_id", "account_id", "opportunity_id", "campaign_id", "list_id", "parent_id")
 
@@ -32,7 +32,7 @@ def world(frame, model):
 
     def build(tables):
         def scan(name):
-            columns = table(f"profiles/{name}", model).columns
+            columns = table(name if "/" in name else f"profiles/{name}", model).columns
             schema = {column: _TYPES.get(kind, pa.string()) for column, kind in columns.items()}
             if name in model.entities:
                 schema |= dict.fromkeys(_IDS, pa.int64()) | {"source_key": pa.string()}

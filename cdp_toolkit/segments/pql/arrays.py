@@ -1,230 +1,233 @@
-"""Functions of arrays: of rows behind a relation, of a value of each row, of a list of texts in a column."""
+"""Functions of arrays that are read from data: of rows behind a relation, and of a value of each row."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, Literal, cast
+from dataclasses import dataclass, replace
 
 from cdp_toolkit.segments.pql import nodes as n
-from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Constant, Kind, truth
-from cdp_toolkit.segments.pql.comparisons import expect, written
-from cdp_toolkit.segments.pql.functions import NUMBER
-from cdp_toolkit.segments.pql.scope import Meaning, Rows, Values
+from cdp_toolkit.segments.pql.aggregates import aggregate
+from cdp_toolkit.segments.pql.binder import Binder, applied
+from cdp_toolkit.segments.pql.bound import Bound, Column, Keep, truth
+from cdp_toolkit.segments.pql.comparisons import expect
+from cdp_toolkit.segments.pql.contains import common, includes, overlap, subset
+from cdp_toolkit.segments.pql.meanings import Groups, Meaning, Rows, Values
+from cdp_toolkit.segments.pql.scope import Given, Scope, Variable, depth
 
-Element = Callable[[n.Node], Meaning]  # binds what is asked of each row
-Includes = Callable[[n.Node], Bound]  # binds "the array has this item"
-Folding = Literal["exists", "forall", "count", "distinct", "sum", "average", "min", "max"]
 
-_FOLDED: dict[str, tuple[Kind, ...]] = {
-    "sum": NUMBER, "average": NUMBER, "min": ("number", "time", "date", "text"), "max": ("number", "time", "date", "text")
+@dataclass(frozen=True)
+class _Array:
+    """An array of rows or values, and the functions on it; each takes the arguments as they were written."""
+
+    binder: Binder
+    array: Rows | Values
+    node: n.Node
+    scope: Scope
+
+    @property
+    def rows(self) -> Rows:
+        """The rows that count."""
+        return self.array if isinstance(self.array, Rows) else self.array.rows
+
+    @property
+    def value(self) -> Bound | None:
+        """The value of each row, for an array of values."""
+        return None if isinstance(self.array, Rows) else self.array.value
+
+    @property
+    def present(self) -> Rows:
+        """The rows with a value."""
+        return self.rows if self.value is None else self.rows.where(self._is_there(self.value))
+
+    def _is_there(self, value: Bound) -> Bound:
+        return truth("is_not_null", value, source=self.node)
+
+    def _distinct(self) -> Rows:
+        if isinstance(self.array, Values) and self.array.is_distinct:
+            return self.present.kept(Keep(1, by=self.array.value))
+        return self.rows
+
+    def element(self, node: n.Node) -> Meaning:
+        """Return what an argument means for a row.
+
+        Parameters
+        ----------
+        node
+            An expression, or a function of the item.
+
+        Returns
+        -------
+        Meaning
+            As seen from the row.
+        """
+        row = Variable(self.rows.entity)
+        if not isinstance(node, n.Lambda):
+            return self.binder.meaning(node, (*self.scope, row))
+        name = node.parameters[0]
+        if self.value is None:
+            return self.binder.meaning(node.body, (*self.scope, replace(row, name=name)))
+        return self.binder.meaning(node.body, (*self.scope, row, Given(name, self.value, depth(self.scope) + 1)))
+
+    def one(self, node: n.Node) -> Bound:
+        """Return what an argument means for a row, if that is one value.
+
+        Parameters
+        ----------
+        node
+            An expression, or a function of the item.
+
+        Returns
+        -------
+        Bound
+            As seen from the row.
+        """
+        return self.binder.plain(self.element(node), node)
+
+    def _asked(self, node: n.Node) -> Bound:
+        return expect(self.one(node), ("boolean",), node)
+
+    def where(self, condition: n.Node) -> Meaning:
+        """Return the items for which a condition holds.
+
+        Parameters
+        ----------
+        condition
+            What is asked of an item.
+
+        Returns
+        -------
+        Rows or Values
+            Fewer items.
+        """
+        rows = self.rows.where(self._asked(condition))
+        return rows if isinstance(self.array, Rows) else replace(self.array, rows=rows)
+
+    def exists(self, *condition: n.Node) -> Meaning:
+        """Return whether there is an item, or one for which a condition holds."""
+        rows = self.present.where(self._asked(condition[0])) if condition else self.present
+        return aggregate("exists", rows, self.node)
+
+    def forall(self, condition: n.Node) -> Meaning:
+        """Return whether a condition holds for all items."""
+        return aggregate("forall", self.present, self.node, self._asked(condition))
+
+    def is_null(self) -> Meaning:
+        """Return whether there is no item."""
+        return truth("not", aggregate("exists", self.present, self.node), source=self.node)
+
+    def count(self) -> Meaning:
+        """Return how many items there are; null is none."""
+        if isinstance(self.array, Values) and self.array.is_distinct:
+            return aggregate("distinct", self.present, self.node, self.value)
+        return aggregate("count", self.present, self.node, self.value)
+
+    def distinct(self) -> Meaning:
+        """Return each item once; rows are distinct already."""
+        return self.array if isinstance(self.array, Rows) else replace(self.array, is_distinct=True)
+
+    def map(self, function: n.Node) -> Meaning:
+        """Return a value of each item."""
+        found = self.element(function)
+        if isinstance(found, Rows | Values):
+            raise function.at.error(f"`{function}` is an array.", hint="Read on with a dot, as in `accounts.people`.")
+        return Values(self._distinct(), self.binder.plain(found, function))
+
+    def fold(self, *function: n.Node) -> Meaning:
+        """Return the sum, average, least or greatest of the items, or of a value of each."""
+        value = self.one(function[0]) if function else self.value
+        if value is None:
+            raise self.node.at.error(
+                f"`{self.node}` needs a value of each row.", hint="Name it, as in `opportunities.sum(amount)`."
+            )
+        name = self.node.name if isinstance(self.node, n.Call) else ""
+        return aggregate(name, self._distinct(), self.node, value)
+
+    def keep(self, value: n.Node, amount: n.Node) -> Meaning:
+        """Return the items with the largest values, or with the smallest ones, in that order."""
+        order, is_from_end = self.one(value), isinstance(self.node, n.Call) and self.node.name == "topN"
+        expect(order, ("number", "time", "date", "text"), value)
+        if not isinstance(amount, n.Literal) or type(amount.value) is not int or amount.value < 1:
+            raise amount.at.error(f"`{amount}` is not how many to keep.", hint="Write a whole number from 1 on.")
+        rows = self._distinct().kept(Keep(amount.value, order, is_from_end=is_from_end))
+        rows = replace(rows, order=(order, is_from_end))
+        return rows if isinstance(self.array, Rows) else replace(self.array, rows=rows)
+
+    def head(self) -> Meaning:
+        """Return the first item."""
+        order, is_from_end = self.rows.order or (self._time(), False)
+        rows = replace(self.present.kept(Keep(1, order, is_from_end=is_from_end)), is_single=True)
+        return rows if isinstance(self.array, Rows) else replace(self.array, rows=rows)
+
+    def _time(self) -> Bound:
+        if "timestamp" not in self.binder.model.entity(self.rows.entity).fields:
+            raise self.node.at.error(
+                f"`{self.node}` has no order, so no first item.", hint="Order it, as in `.topN(amount, 1).head()`."
+            )
+        return Column(0, (), "timestamp", kind="time", source=self.node)
+
+    def group_by(self, key: n.Node) -> Meaning:
+        """Return the items by a key."""
+        by = self.one(key)
+        rows = self._distinct().where(self._is_there(by))
+        return Groups(rows, by, rows.kept(Keep(1, by=by)), self.value)
+
+    def includes(self, item: n.Node) -> Meaning:
+        """Return whether an item is there."""
+        return includes(self.binder, self.binder.value(item, self.scope), self.array, self.node, self.scope)
+
+    def intersects(self, other: n.Node) -> Meaning:
+        """Return whether another array has an item of this one."""
+        return overlap(self.binder, self.array, self._other(other), self.node, self.scope)
+
+    def intersection(self, other: n.Node) -> Meaning:
+        """Return the items that another array has too."""
+        return common(self.binder, self.array, self._other(other), self.node, self.scope)
+
+    def subset_of(self, other: n.Node) -> Meaning:
+        """Return whether another array has all items."""
+        return subset(self.binder, self.array, self._other(other), self.node, self.scope)
+
+    def superset_of(self, other: n.Node) -> Meaning:
+        """Return whether all items of another array are in this one."""
+        return subset(self.binder, self._other(other), self.array, self.node, self.scope)
+
+    def _other(self, node: n.Node) -> Meaning:
+        return self.binder.meaning(node, self.scope)
+
+
+# How few and how many arguments each takes.
+ARRAY_FUNCTIONS: dict[str, tuple[Callable[..., Meaning], int, int]] = {
+    "exists": (_Array.exists, 0, 1), "forall": (_Array.forall, 1, 1), "filter": (_Array.where, 1, 1),
+    "isNull": (_Array.is_null, 0, 0), "isNotNull": (_Array.exists, 0, 0),
+    "count": (_Array.count, 0, 0), "distinct": (_Array.distinct, 0, 0), "map": (_Array.map, 1, 1),
+    "sum": (_Array.fold, 0, 1), "average": (_Array.fold, 0, 1), "min": (_Array.fold, 0, 1), "max": (_Array.fold, 0, 1),
+    "topN": (_Array.keep, 2, 2), "bottomN": (_Array.keep, 2, 2), "head": (_Array.head, 0, 0),
+    "groupBy": (_Array.group_by, 1, 1), "includes": (_Array.includes, 1, 1),
+    "intersects": (_Array.intersects, 1, 1), "intersection": (_Array.intersection, 1, 1),
+    "subsetOf": (_Array.subset_of, 1, 1), "supersetOf": (_Array.superset_of, 1, 1),
 }  # fmt: skip
-_GIVES: dict[str, Kind] = {"exists": "boolean", "forall": "boolean", "count": "number", "distinct": "number"}
 
 
-def aggregate(function: str, rows: Rows, node: n.Node, value: Bound | None = None) -> Aggregate:
-    """Return one value from many rows.
-
-    Parameters
-    ----------
-    function
-        How they become one.
-    rows
-        The rows that count.
-    node
-        What was written.
-    value
-        What of each row is taken, or must hold for all.
-
-    Returns
-    -------
-    Aggregate
-        The value.
-
-    Raises
-    ------
-    PqlError
-        If the value of a row is of a kind that the function does not take.
-    """
-    if value is not None and function in _FOLDED:
-        expect(value, _FOLDED[function], node)
-    kind = _GIVES.get(function) or (value.kind if value is not None and function in {"min", "max"} else "number")
-    return Aggregate(cast("Folding", function), rows.up, rows.hops, rows.steps, value, kind=kind, source=node)
-
-
-def on_rows(array: Rows, node: n.Call, element: Element) -> Meaning:  # noqa: PLR0911 - one case a function
-    """Return what a function makes of an array of rows.
+def on_array(binder: Binder, array: Rows | Values, node: n.Call, scope: Scope) -> Meaning:
+    """Return what a function makes of an array that is read from data.
 
     Parameters
     ----------
+    binder
+        Binds nodes.
     array
-        The rows.
+        Rows or values.
     node
         The call.
-    element
-        Binds an argument as seen from a row.
+    scope
+        Variables in sight, the innermost last.
 
     Returns
     -------
-    Rows, Values or Bound
+    Meaning
         What comes out.
 
     Raises
     ------
     PqlError
-        If it does not fit, or cannot be evaluated yet.
+        If there is no such function of arrays, or its arguments do not fit.
     """
-    found = [element(each) for each in node.arguments]
-    match node.name, found:
-        case (("count" | "distinct" | "exists"), []):
-            return array if node.name == "distinct" else aggregate(node.name, array, node)
-        case "isNotNull", []:
-            return aggregate("exists", array, node)
-        case "isNull", []:
-            return truth("not", aggregate("exists", array, node), source=node)
-        case "exists", [Bound() as condition]:
-            return aggregate("exists", array.where(_condition(condition, node)), node)
-        case "filter", [Bound() as condition]:
-            return array.where(_condition(condition, node))
-        case "forall", [Bound() as condition]:
-            return aggregate("forall", array, node, _condition(condition, node))
-        case "map", [Bound() as value]:
-            return Values(array, value)
-        case (("sum" | "average" | "min" | "max"), [Bound() as value]):
-            return aggregate(node.name, array, node, value)
-        case _:
-            raise _misfit(node, "an array of rows")
-
-
-def _condition(value: Bound, node: n.Call) -> Bound:
-    return expect(value, ("boolean",), node.arguments[0])
-
-
-def on_values(array: Values, node: n.Call, includes: Includes) -> Meaning:  # noqa: PLR0911 - one case a function
-    """Return what a function makes of a value of each row.
-
-    Parameters
-    ----------
-    array
-        The values.
-    node
-        The call.
-    includes
-        Binds the condition that an item is in the array.
-
-    Returns
-    -------
-    Values or Bound
-        What comes out.
-
-    Raises
-    ------
-    PqlError
-        If it does not fit, or cannot be evaluated yet.
-    """
-    present = array.rows.where(truth("is_not_null", array.value, source=node))
-    match node.name, node.arguments:
-        case "distinct", ():
-            return replace(array, is_distinct=True)
-        case "count", ():
-            return aggregate("distinct" if array.is_distinct else "count", present, node, array.value)
-        case (("min" | "max"), ()):
-            return aggregate(node.name, array.rows, node, array.value)
-        case (("sum" | "average"), ()) if not array.is_distinct:
-            return aggregate(node.name, array.rows, node, array.value)
-        case "includes", (item,):
-            return includes(item)
-        case (("intersects" | "supersetOf"), (n.Array(items),)) if items:
-            return truth("or" if node.name == "intersects" else "and", *map(includes, items), source=node)
-        case "subsetOf", (n.Array(items),):
-            return _subset(aggregate("distinct", present, node, array.value), items, node, includes)
-        case _:
-            raise _misfit(node, "an array of values")
-
-
-def on_texts(array: Bound, node: n.Call, includes: Includes) -> Bound:
-    """Return what a function makes of a list of texts in a column.
-
-    Parameters
-    ----------
-    array
-        The list.
-    node
-        The call.
-    includes
-        Binds the condition that an item is in the list.
-
-    Returns
-    -------
-    Bound
-        What comes out.
-
-    Raises
-    ------
-    PqlError
-        If it does not fit, or cannot be evaluated yet.
-    """
-    expect(array, ("texts",), node)
-    match node.name, node.arguments:
-        case "count", ():
-            return Apply("list_count", (array,), kind="number", source=node)
-        case "distinct", ():
-            return Apply("list_distinct", (array,), kind="texts", source=node)
-        case "includes", (item,):
-            return includes(item)
-        case (("intersects" | "supersetOf"), (n.Array(items),)) if items:
-            return truth("or" if node.name == "intersects" else "and", *map(includes, items), source=node)
-        case "subsetOf", (n.Array(items),):
-            distinct = Apply("list_distinct", (array,), kind="texts", source=node)
-            return _subset(Apply("list_count", (distinct,), kind="number", source=node), items, node, includes)
-        case _:
-            raise _misfit(node, "a list of texts")
-
-
-def _subset(distinct: Bound, items: tuple[n.Node, ...], node: n.Call, includes: Includes) -> Bound:
-    """Return the condition that as many distinct values are among the items as there are."""
-    found: Bound = Constant(0, kind="number", source=node)
-    for item in dict.fromkeys(items):
-        one, none = (Constant(each, kind="number", source=node) for each in (1, 0))
-        is_there = Apply("if", (includes(item), one, none), kind="number", source=node)
-        found = Apply("+", (found, is_there), kind="number", source=node)
-    return truth("=", distinct, found, source=node)
-
-
-def list_contains(array: Bound, item: Bound, node: n.Node) -> Bound:
-    """Return the condition that a list of texts has an item.
-
-    Parameters
-    ----------
-    array
-        The list.
-    item
-        A text that is written out.
-    node
-        What was written.
-
-    Returns
-    -------
-    Bound
-        A condition.
-    """
-    written(expect(item, ("text",), node), node)
-    return truth("list_contains", array, item, source=node)
-
-
-def items_of(array: Bound) -> tuple[Any, ...]:
-    """Return the plain values of a list that is written out.
-
-    Parameters
-    ----------
-    array
-        A constant list.
-
-    Returns
-    -------
-    tuple
-        Its items.
-    """
-    return cast("tuple[Any, ...]", cast("Constant", array).value)
-
-
-def _misfit(node: n.Call, what: str) -> Exception:
-    return node.at.error(f"`{node.name}` of {what}, with these arguments, cannot be evaluated yet.")
+    return applied(ARRAY_FUNCTIONS, _Array(binder, array, node, scope), node, "an array")

@@ -2,40 +2,28 @@
 
 from typing import cast
 
-from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.model import Model
+from cdp_toolkit.segments.listed import with_lists
 from cdp_toolkit.segments.pql import nodes as n
-from cdp_toolkit.segments.pql.arrays import aggregate, items_of, list_contains
-from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Constant, Kind, leaves, outer, shifted, truth
-from cdp_toolkit.segments.pql.calls import Calls, SegmentOf
-from cdp_toolkit.segments.pql.chains import absolute, chain
-from cdp_toolkit.segments.pql.comparisons import expect, in_list, kind_of, written
+from cdp_toolkit.segments.pql.aggregates import aggregate, only_value
+from cdp_toolkit.segments.pql.binder import Segments
+from cdp_toolkit.segments.pql.bound import Apply, Bound, Column, Constant, Kind, truth
+from cdp_toolkit.segments.pql.calls import Calls
+from cdp_toolkit.segments.pql.chains import absolute, chain, is_plain
+from cdp_toolkit.segments.pql.comparisons import compared, expect, kind_of, written
+from cdp_toolkit.segments.pql.contains import as_values, same_items
 from cdp_toolkit.segments.pql.functions import ANY, FUNCTIONS, NUMBER, TIME
+from cdp_toolkit.segments.pql.meanings import Items, Meaning, Object, Row, Rows, Values, is_array
 from cdp_toolkit.segments.pql.occurs import occurs, period
-from cdp_toolkit.segments.pql.scope import Given, Meaning, Row, Rows, Scope, Values, Variable, depth, find, walk
+from cdp_toolkit.segments.pql.scope import Given, Scope, Variable, depth, find, walk
+from cdp_toolkit.segments.pql.sequences import Sequence
 from cdp_toolkit.segments.pql.times import Clock
 
-
-def no_segment(name: str, node: n.Node) -> tuple[str, Bound]:
-    """Refuse ``inSegment`` where no segments are known.
-
-    Parameters
-    ----------
-    name
-        The segment that is named.
-    node
-        Where it is named.
-
-    Returns
-    -------
-    tuple
-        Never.
-    """
-    raise UnknownNameError("segment", name, (), where=node.at.error("").where)
+NO_SEGMENTS = Segments()
 
 
 def bind(
-    node: n.Node, model: Model, *, entity: str = "person", clock: Clock, segment_of: SegmentOf = no_segment
+    node: n.Node, model: Model, *, entity: str = "person", clock: Clock, segments: Segments = NO_SEGMENTS
 ) -> Bound:
     """Find what the names of a condition mean, and check that it makes sense.
 
@@ -49,8 +37,8 @@ def bind(
         What the condition is about: the first parameter.
     clock
         When it is evaluated and where days begin.
-    segment_of
-        Gives the entity and the condition of a segment that ``inSegment`` names.
+    segments
+        The segments that it may name.
 
     Returns
     -------
@@ -62,27 +50,25 @@ def bind(
     UnknownNameError
         If a field, relation, function or segment does not exist; with position and nearest names.
     PqlError
-        If kinds do not fit, or if it cannot be evaluated yet.
+        If kinds do not fit, or if it has no answer.
 
     Examples
     --------
     >>> from datetime import UTC, datetime
     >>> clock = Clock(datetime(2026, 1, 1, tzinfo=UTC))
-    >>> bind(n.Compare(">", n.Name("b2b"), n.Literal(1)), Model.standard(), clock=clock)
+    >>> bind(n.Compare(">", n.Name("skore"), n.Literal(1)), Model.standard(), clock=clock)
     Traceback (most recent call last):
-    cdp_toolkit.errors.UnknownNameError: There is no field of person 'b2b'.
+    cdp_toolkit.errors.UnknownNameError: There is no field of person 'skore'.
     Where: line 1, column 1
     <BLANKLINE>
       ^
     """
     node, scope = _about(node, entity)
-    condition = _Binder(model, clock, segment_of).condition(node, scope)
-    _refuse_far_references(condition)
-    return condition
+    return _Binder(with_lists(model), clock, segments).condition(node, scope)
 
 
 def bind_value(
-    node: n.Node, model: Model, *, entity: str = "person", clock: Clock, segment_of: SegmentOf = no_segment
+    node: n.Node, model: Model, *, entity: str = "person", clock: Clock, segments: Segments = NO_SEGMENTS
 ) -> Bound:
     """Find what the names of a value mean: as ``bind``, for anything that has one value a profile.
 
@@ -96,8 +82,8 @@ def bind_value(
         What the value is of: the first parameter.
     clock
         When it is worked out and where days begin.
-    segment_of
-        Gives the entity and the condition of a segment that ``inSegment`` names.
+    segments
+        The segments that it may name.
 
     Returns
     -------
@@ -109,39 +95,16 @@ def bind_value(
     UnknownNameError
         If a field, relation, function or segment does not exist; with position and nearest names.
     PqlError
-        If kinds do not fit, if it is an array, or if it cannot be evaluated yet.
+        If kinds do not fit, or if it is an array.
     """
     node, scope = _about(node, entity)
-    value = _Binder(model, clock, segment_of).value(node, scope)
-    _refuse_far_references(value)
-    return value
+    return _Binder(with_lists(model), clock, segments).value(node, scope)
 
 
 def _about(node: n.Node, entity: str) -> tuple[n.Node, Scope]:
     if isinstance(node, n.Lambda):
         return node.body, (Variable(entity, node.parameters[0]),)
     return node, (Variable(entity),)
-
-
-def _refuse_far_references(bound: Bound) -> None:
-    """Let the conditions of an array read the row that the array belongs to, but no row further out."""
-    for leaf in leaves(bound):
-        if not isinstance(leaf, Aggregate):
-            continue
-        for used in outer(leaf):
-            nested = isinstance(used, Aggregate) and any(True for _ in outer(used))
-            if used.up != leaf.up or nested or _reads_owner_on_the_way(leaf):
-                raise used.source.at.error(
-                    "A condition on an array that reads a row further out than the array's own cannot be evaluated yet.",
-                    hint="Move the condition one level out, or split it into a segment of segments.",
-                )
-        for condition in leaf.conditions:
-            _refuse_far_references(condition)
-
-
-def _reads_owner_on_the_way(leaf: Aggregate) -> bool:
-    conditions = (step.condition for step in leaf.steps[:-1] if step.condition is not None)
-    return any(each.up > 0 for condition in conditions for each in leaves(condition))
 
 
 class _Binder(Calls):
@@ -159,7 +122,9 @@ class _Binder(Calls):
     def plain(self, meaning: Meaning, node: n.Node) -> Bound:
         if isinstance(meaning, Bound):
             return meaning
-        if isinstance(meaning, Row):
+        if isinstance(meaning, Values) and meaning.rows.is_single:
+            return only_value(meaning, node)
+        if isinstance(meaning, Row | Object) or (isinstance(meaning, Rows) and meaning.is_single):
             raise node.at.error(f"{node} is a whole row.", hint="Name one of its fields, or use `.isNotNull()`.")
         raise node.at.error(
             f"{node} is an array, not one value.", hint="Use `.exists(…)`, `.count()` or another function of arrays."
@@ -167,8 +132,10 @@ class _Binder(Calls):
 
     def meaning(self, node: n.Node, scope: Scope) -> Meaning:  # noqa: C901, PLR0911, PLR0912 - one case a node
         match node:
-            case n.Literal() | n.Day() | n.Moment() | n.Array():
-                return self._constant(node, scope)
+            case n.Array():
+                return self._array(node, scope)
+            case n.Literal() | n.Day() | n.Moment():
+                return self._constant(node)
             case n.Name() | n.Parameter() | n.Member():
                 return self._named(node, scope)
             case n.And() | n.Or():
@@ -177,12 +144,11 @@ class _Binder(Calls):
             case n.Not():
                 return truth("not", self.condition(node.operand, scope), source=node)
             case n.Compare():
-                left, right = self.value(node.left, scope), self.value(node.right, scope)
-                return self._compared(node.operator, left, right, node)
+                return self._comparison(node, scope)
             case n.In():
                 return self.contained(node.left, node.right, node, scope, is_negated=node.negated)
             case n.Like():
-                return self._function("like", FUNCTIONS["like"], (node.left, node.right), node, scope)
+                return self.function("like", FUNCTIONS["like"], (node.left, node.right), node, scope)
             case n.Between():
                 return self._between(node, scope)
             case n.Arithmetic() | n.Negative():
@@ -194,8 +160,7 @@ class _Binder(Calls):
             case n.Fold():
                 return self._fold(node, scope)
             case n.Filtered():
-                rows = self._rows(node.array, scope)
-                return rows.where(self.condition(node.condition, (*scope, Variable(rows.entity))))
+                return self.called(n.Call("filter", (node.condition,), node.array, at=node.at), scope)
             case n.Let():
                 given = Given(node.variable, self.meaning(node.value, scope), depth(scope))
                 return self.meaning(node.body, (*scope, given))
@@ -208,16 +173,29 @@ class _Binder(Calls):
             case _:
                 raise node.at.error(f"`{node}` makes no sense here.")
 
-    def _constant(self, node: n.Node, scope: Scope) -> Bound:
+    def _array(self, node: n.Array, scope: Scope) -> Bound | Items:
+        items = tuple(self.value(item, scope) for item in node.items)
+        if all(isinstance(each, Constant) for each in items):
+            return Constant(tuple(written(each, node) for each in items), kind="list", source=node)
+        return Items(items)
+
+    def _comparison(self, node: n.Compare, scope: Scope) -> Bound:
+        left, right = self.meaning(node.left, scope), self.meaning(node.right, scope)
+        if node.operator in {"=", "!="} and is_array(left) and is_array(right):
+            same = same_items(self, left, right, node, scope)
+            return same if node.operator == "=" else truth("is_false", same, source=node)
+        values = self.plain(left, node.left), self.plain(right, node.right)
+        return self._compared(node.operator, *values, node)
+
+    def _compared(self, operator: n.Compared, left: Bound, right: Bound, node: n.Node) -> Bound:
+        return compared(operator, left, right, node, self.clock)
+
+    def _constant(self, node: n.Node) -> Bound:
         match node:
             case n.Day():
                 return Constant(node.value, kind="date", source=node)
             case n.Moment():
                 return Constant(self.clock.moment(node.name).start, kind="time", source=node)
-            case n.Array():
-                items = [self.value(item, scope) for item in node.items]
-                values = tuple(written(item, node) for item in items)
-                return Constant(values, kind="list", source=node)
             case n.Literal(value):
                 return Constant(value, kind=kind_of(value), source=node)
             case _:
@@ -253,20 +231,6 @@ class _Binder(Calls):
         operands = tuple(self.value(each, scope, NUMBER) for each in (node.left, node.right))
         return Apply(node.operator, operands, kind="number", source=node)
 
-    def contained(self, item: n.Node, array: n.Node, node: n.Node, scope: Scope, *, is_negated: bool) -> Bound:
-        value = self.value(item, scope)
-        found = self.includes(value, self.meaning(array, scope), node)
-        return truth("is_false", found, source=node) if is_negated else found
-
-    def includes(self, value: Bound, array: Meaning, node: n.Node) -> Bound:
-        if isinstance(array, Values):
-            same = self._compared("=", array.value, shifted(value, 1), node)
-            return aggregate("exists", array.rows.where(same), node)
-        listed = expect(self.plain(array, node), ("list", "texts"), node)
-        if listed.kind == "texts":
-            return list_contains(listed, value, node)
-        return in_list(value, items_of(listed), node, self.clock)
-
     def _occurs(self, node: n.Occurs, scope: Scope) -> Bound:
         value = self.value(node.value, scope, TIME)
         when = node.when
@@ -276,44 +240,68 @@ class _Binder(Calls):
 
     def _rows(self, node: n.Node, scope: Scope) -> Rows:
         meaning = self.meaning(node, scope)
+        if isinstance(meaning, Column) and meaning.kind == "texts":
+            meaning = as_values(self, meaning, node, scope)
+        if isinstance(meaning, Values):
+            return meaning.rows
         if not isinstance(meaning, Rows):
             raise node.at.error(f"{node} is not an array of rows.", hint=self._arrays_hint(scope))
         return meaning
 
     def _arrays_hint(self, scope: Scope) -> str:
         inner = next(each.entity for each in reversed(scope) if isinstance(each, Variable))
-        arrays = [name for name, each in self.model.entity(inner).relations.items() if each.many]
+        arrays = [name for name, each in self.model.entity(inner).relations.items() if each.many and name[-1] != "]"]
         return f"Arrays of {inner}: {', '.join(arrays)}." if arrays else ""
+
+    def _source(self, source: n.Source, scope: Scope) -> tuple[Rows, Scope]:
+        """Return the rows of a source, and what is in sight in them."""
+        rows = self._rows(source.array, scope)
+        named = self.meaning(source.array, scope)
+        if isinstance(named, Column):
+            named = as_values(self, named, source.array, scope)
+        if isinstance(named, Values):
+            item = Given(source.variable, named.value, depth(scope) + 1)
+            return rows, (*scope, Variable(rows.entity, is_implicit=False), item)
+        return rows, (*scope, Variable(rows.entity, source.variable, is_implicit=False))
 
     def _quantified(self, kind: str, sources: tuple[n.Source, ...], node: n.Node, scope: Scope) -> Meaning:
         source, *rest = sources
-        rows = self._rows(source.array, scope)
-        inside = (*scope, Variable(rows.entity, source.variable, is_implicit=False))
+        rows, inside = self._source(source, scope)
         conditions = [self.condition(source.condition, inside)] if source.condition else []
-        if kind == "select":
-            if rest:
-                raise node.at.error("`select` from several arrays cannot be evaluated yet.", hint="Use `exists`.")
-            return rows.where(conditions[0]) if conditions else rows
-        if rest:
-            conditions.append(cast("Bound", self._quantified(kind, tuple(rest), node, inside)))
+        if rest:  # a selection selects the first, where the others can be found
+            inner = "exists" if kind == "select" else kind
+            conditions.append(cast("Bound", self._quantified(inner, tuple(rest), node, inside)))
         every = truth("and", *conditions, source=conditions[0].source) if len(conditions) > 1 else None
         condition = every or (conditions[0] if conditions else None)
+        if kind == "select":
+            return rows.where(condition) if condition else rows
         if kind == "forall":
             return aggregate("forall", rows, node, condition or Constant(value=True, kind="boolean", source=node))
         return aggregate("exists", rows.where(condition) if condition else rows, node)
 
     def _fold(self, node: n.Fold, scope: Scope) -> Bound:
-        if len(node.sources) > 1:
-            raise node.at.error(f"`{node.function}` over several arrays cannot be evaluated yet.")
-        selection = n.Quantifier("select", node.sources, at=node.at)
-        rows = cast("Rows", self.meaning(selection, scope))
-        if node.function == "count":
+        if node.function == "average" and len(node.sources) > 1:
+            parts = (self._folded(each, node.sources, node, scope) for each in ("sum", "count of"))
+            return Apply("/", tuple(parts), kind="number", source=node)
+        return self._folded(node.function, node.sources, node, scope)
+
+    def _folded(self, function: str, sources: tuple[n.Source, ...], node: n.Fold, scope: Scope) -> Bound:
+        source, *rest = sources
+        rows, inside = self._source(source, scope)
+        if source.condition:
+            rows = rows.where(self.condition(source.condition, inside))
+        if rest:
+            inner = self._folded(function, tuple(rest), node, inside)
+            return aggregate(function if function in {"min", "max"} else "sum", rows, node, inner)
+        if function == "count":
             return aggregate("count", rows, node)
-        inside = (*scope, Variable(rows.entity, node.sources[0].variable, is_implicit=False))
-        return aggregate(node.function, rows, node, self.value(node.value, inside))
+        value = self.value(node.value, inside)
+        return aggregate("count" if function == "count of" else function, rows, node, value)
 
     def _chain(self, node: n.Chain, scope: Scope) -> Bound:
         rows = self._rows(node.array, scope)
+        if not is_plain(node):
+            return Sequence(self, node, rows, scope).condition()
         inside = (*scope, Variable(rows.entity))
         time = self.value(node.time, inside, ("time",))
         labels = tuple(step.label for step in node.steps)

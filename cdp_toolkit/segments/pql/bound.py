@@ -49,11 +49,28 @@ class Apply(Bound):
 
 
 @dataclass(frozen=True)
+class Keep:
+    """The first rows of an array, or the last ones: by a value, or by their key; of each group, or of all."""
+
+    amount: int
+    value: Bound | None = None
+    by: Bound | None = None
+    is_from_end: bool = False
+
+
+@dataclass(frozen=True)
 class Step:
-    """A relation to walk, and which of the rows behind it count."""
+    """A relation to walk, which of the rows behind it count, and how many of those; without a name it stays."""
 
     relation: str
     condition: Bound | None = None
+    keep: Keep | None = None
+
+    @property
+    def conditions(self) -> Iterator[Bound]:
+        """All that is asked of each row."""
+        keep = () if self.keep is None else (self.keep.value, self.keep.by)
+        yield from (each for each in (self.condition, *keep) if each is not None)
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,8 @@ class Aggregate(Bound):
     @property
     def conditions(self) -> Iterator[Bound]:
         """All that is asked of each row."""
-        yield from (step.condition for step in self.steps if step.condition is not None)
+        for step in self.steps:
+            yield from step.conditions
         if self.value is not None:
             yield self.value
         yield from (stage.condition for stage in self.stages)
@@ -208,16 +226,38 @@ def shifted(bound: AnyBound, by: int, *, least: int = 0) -> AnyBound:
         case InSegment():
             moved = replace(bound, condition=shifted(bound.condition, by, least=least))
         case Aggregate():
-            steps = tuple(
-                replace(step, condition=step.condition and shifted(step.condition, by, least=least + 1))
-                for step in bound.steps
-            )
+            steps = tuple(moved_step(step, by, least=least + 1) for step in bound.steps)
             value = bound.value and shifted(bound.value, by, least=least + 1)
             stages = tuple(
                 replace(stage, condition=shifted(stage.condition, by, least=least + 1)) for stage in bound.stages
             )
             moved = replace(bound, up=_moved(bound.up, by, least), steps=steps, value=value, stages=stages)
     return cast("AnyBound", moved)
+
+
+def moved_step(step: Step, by: int, *, least: int) -> Step:
+    """Return a step as it reads from further in, or from further out.
+
+    Parameters
+    ----------
+    step
+        A step.
+    by
+        How many arrays further in; negative for further out.
+    least
+        Rows nearer than this are its own and stay.
+
+    Returns
+    -------
+    Step
+        The same with other ``up``.
+    """
+
+    def moved(bound: Bound | None) -> Bound | None:
+        return bound and shifted(bound, by, least=least)
+
+    keep = step.keep and replace(step.keep, value=moved(step.keep.value), by=moved(step.keep.by))
+    return replace(step, condition=moved(step.condition), keep=keep)
 
 
 def _moved(up: int, by: int, least: int) -> int:

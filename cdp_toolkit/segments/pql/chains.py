@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cdp_toolkit.segments.pql import nodes as n
-from cdp_toolkit.segments.pql.arrays import aggregate
+from cdp_toolkit.segments.pql.aggregates import aggregate
 from cdp_toolkit.segments.pql.bound import Bound, Constant, Stage, truth
-from cdp_toolkit.segments.pql.occurs import offset_of
-from cdp_toolkit.segments.pql.scope import Rows
+from cdp_toolkit.segments.pql.fields import offset_of
+from cdp_toolkit.segments.pql.meanings import Rows
 
 Compare = Callable[[n.Compared, Bound, Bound, n.Node], Bound]
 
@@ -29,7 +29,7 @@ def absolute(step: n.Step, labels: Sequence[str], time: n.Node) -> n.Node:
     Node
         A condition.
     """
-    if step.when is None or _label(step.when, labels) is not None:
+    if step.when is None or label_of(step.when, labels) is not None:
         return step.what
     return n.And((step.what, n.Occurs(time, step.when, at=step.at)), at=step.at)
 
@@ -54,11 +54,6 @@ def chain(rows: Rows, time: Bound, node: n.Chain, conditions: Sequence[Bound], c
     -------
     Bound
         A condition; false, never unknown, where there is no row.
-
-    Raises
-    ------
-    PqlError
-        If a distance is not one from the wanted step before, or it cannot be evaluated yet.
     """
     steps = list(zip(node.steps, conditions, strict=True))
     if len(steps) == 1 or all(step.negated for step in node.steps):
@@ -68,16 +63,27 @@ def chain(rows: Rows, time: Bound, node: n.Chain, conditions: Sequence[Bound], c
     return replace(aggregate("chain", rows, node, time), kind="boolean", stages=stages)
 
 
-def _label(when: n.When, labels: Sequence[str]) -> str | None:
-    """Return the label of the step that a time is relative to."""
+def label_of(when: n.When, labels: Sequence[str]) -> str | None:
+    """Return the label of the step that a time is relative to.
+
+    Parameters
+    ----------
+    when
+        A time.
+    labels
+        Labels of the chain.
+
+    Returns
+    -------
+    str or None
+        None where it is relative to no step.
+    """
     anchors = (when.start, when.end) if isinstance(when, n.Span) else (when.anchor,)
     named = [each.name for each in anchors if isinstance(each, n.Name) and each.name in labels]
     return named[0] if named else None
 
 
 def _alone(rows: Rows, step: n.Step, condition: Bound, node: n.Chain, compare: Compare) -> Bound:
-    if step.when is not None and _label(step.when, [each.label for each in node.steps]) is not None:
-        raise step.at.error(f"There is no step before {step.label} to count from.")
     rows = rows.where(condition)
     if step.count is None:
         found: Bound = aggregate("exists", rows, node)
@@ -88,46 +94,63 @@ def _alone(rows: Rows, step: n.Step, condition: Bound, node: n.Chain, compare: C
     return truth("not", found, source=node) if step.negated else found
 
 
+def is_plain(node: n.Chain) -> bool:
+    """Return whether one pass over the rows in time order decides a chain; ``sequences.py`` takes the others.
+
+    Parameters
+    ----------
+    node
+        The chain.
+
+    Returns
+    -------
+    bool
+        True if each distance is one from the wanted step before and needs but the latest or the earliest such row.
+    """
+    labels = [step.label for step in node.steps]
+    alone = len(node.steps) == 1 or all(step.negated for step in node.steps)
+    if alone:
+        return all(step.when is None or label_of(step.when, labels) is None for step in node.steps)
+    return all(_is_plain_step(node, index) for index in range(len(node.steps)))
+
+
+def _is_plain_step(node: n.Chain, index: int) -> bool:
+    step, before = node.steps[index], node.steps[:index]
+    wanted = [each.label for each in before if not each.negated]
+    label = None if step.when is None else label_of(step.when, [each.label for each in node.steps])
+    distance = None if label is None else _distance(step)
+    if _at_least(step) is None or (label is not None and (wanted[-1:] != [label] or distance is None)):
+        return False
+    is_counted, is_far = _at_least(step) != 1, bool(distance and distance[0] in {">", ">="})
+    is_near = bool(distance and distance[0] in {"<", "<="})
+    if step.negated:
+        is_last = all(each.negated for each in node.steps[index:])
+        return not is_counted and (not distance or not distance[0] or (is_last and is_near))
+    follows_unwanted = bool(before) and before[-1].negated
+    if is_counted and (is_near or (follows_unwanted and wanted)):
+        return False
+    return not (is_far and follows_unwanted)
+
+
 def _stage(node: n.Chain, index: int, condition: Bound) -> Stage:
     step = node.steps[index]
-    wanted = [each.label for each in node.steps[:index] if not each.negated]
-    distance = _distance(step, wanted, [each.label for each in node.steps])
-    at_least = _at_least(step)
-    is_last = all(each.negated for each in node.steps[index:])
-    is_near = distance is not None and distance[0] in {"<", "<="}
-    if step.negated and (at_least > 1 or (distance is not None and not (is_last and is_near))):
-        raise step.at.error("A distance or a count of a step that must not happen cannot be evaluated yet.")
-    follows_unwanted = index > 0 and node.steps[index - 1].negated
-    if at_least > 1 and (is_near or (follows_unwanted and wanted)):
-        raise step.at.error("A count of a step within a distance cannot be evaluated yet.")
-    if distance is not None and not is_near and follows_unwanted:
-        raise step.at.error(
-            "`>` or `>=` after a step with another between that must not happen cannot be evaluated yet."
-        )
-    return Stage(condition, distance, at_least, step.negated)
+    label = None if step.when is None else label_of(step.when, [each.label for each in node.steps])
+    distance = None if label is None else _distance(step)
+    return Stage(condition, distance if distance and distance[0] else None, _at_least(step) or 1, step.negated)  # type: ignore[arg-type]  # a distance has an operator
 
 
-def _distance(step: n.Step, wanted: Sequence[str], labels: Sequence[str]) -> tuple[n.Compared, str] | None:
-    if step.when is None or (label := _label(step.when, labels)) is None:
-        return None
-    if not wanted or label != wanted[-1]:
-        raise step.at.error(
-            f"A distance from {label} cannot be evaluated yet.",
-            hint=f"Count from {wanted[-1]}, the step before." if wanted else "",
-        )
+def _distance(step: n.Step) -> tuple[n.Compared | None, str] | None:
+    """Return a distance after a step, which has no operator where the step must only come later; None for others."""
     match step.when:
         case n.Side(direction="after" | "from"):
-            return None
+            return None, ""
         case n.Distance(direction="after" | "from", operator="<" | "<=" | ">" | ">=") as when:
             return when.operator, offset_of(when)
         case _:
-            raise step.at.error(
-                "Such a time relative to a step cannot be evaluated yet.",
-                hint=f"Write it as `<= 7 days after {label}`.",
-            )
+            return None
 
 
-def _at_least(step: n.Step) -> int:
+def _at_least(step: n.Step) -> int | None:
     match step.count:
         case None:
             return 1
@@ -136,4 +159,4 @@ def _at_least(step: n.Step) -> int:
         case (">", int(amount)):
             return amount + 1
         case _:
-            raise step.at.error("A count with an upper limit in a sequence cannot be evaluated yet.", hint="Use `>=`.")
+            return None

@@ -1,6 +1,5 @@
 """Comparisons of bound values: their kinds must fit, and what is written out is brought to the other's kind."""
 
-import re
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -15,9 +14,6 @@ _CALLED = {
     "texts": "a list of texts", "list": "a list", "nothing": "null",
 }  # fmt: skip
 _FLIPPED: dict[n.Compared, n.Compared] = {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
-# Java knows these; the engines' regular expressions, which never run away, do not.
-_BEYOND_ENGINES = re.compile(r"\(\?(=|!|<=|<!|>|P=|\(|#)|\\[1-9Z]|[*+?}]\+")
-_MAX_REPEATED = 1000
 
 
 def expect(value: Bound, kinds: Sequence[Kind], node: n.Node) -> Bound:
@@ -70,7 +66,7 @@ def written(value: Bound, node: n.Node) -> Any:
     """
     if isinstance(value, Constant):
         return value.value
-    raise node.at.error(f"`{node}` with a value that is not written out cannot be evaluated yet.")
+    raise node.at.error(f"`{node}` needs a written value here, not one of each row.")
 
 
 def kind_of(value: object) -> Kind:
@@ -117,28 +113,6 @@ def lower(value: Bound) -> Bound:
     return Apply("lower", (value,), kind="text", source=value.source)
 
 
-def check_pattern(value: Bound) -> None:
-    """Refuse a regular expression that is wrong, or that not every engine knows.
-
-    Parameters
-    ----------
-    value
-        A text that is written out.
-    """
-    pattern = str(written(value, value.source))
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise value.source.at.error(f"This is no regular expression: {error}.") from error
-    if _BEYOND_ENGINES.search(pattern):
-        raise value.source.at.error("Look-around and back references in a pattern cannot be evaluated yet.")
-    if _repeated(pattern) > _MAX_REPEATED:
-        raise value.source.at.error(
-            f"The pattern repeats a part more than {_MAX_REPEATED} times.",
-            hint="Use `*` or `+` instead of large counts.",
-        )
-
-
 def check_cut(values: Sequence[Bound], node: n.Node) -> None:
     """Refuse to cut a text where no text can be cut.
 
@@ -153,23 +127,6 @@ def check_cut(values: Sequence[Bound], node: n.Node) -> None:
         plain = written(each, node)
         if plain == "" or (each.kind == "number" and (plain < 0 or plain != int(plain))):
             raise node.at.error(f"`{node}` needs whole numbers from 0 on, or a text that is not empty.")
-
-
-def _repeated(pattern: str) -> int:
-    """Return how often the most repeated part of a pattern is written out by an engine: counts multiply inwards."""
-    plain = re.sub(r"\\.|\[\^?\]?[^\]]*\]", "a", pattern, flags=re.DOTALL)
-    inside, most = [1], 1
-    for opened, closed, low, high in re.findall(r"(\()|(\))|\{(\d+)(?:,(\d*))?\}", plain):
-        if opened:
-            inside.append(1)
-        elif closed:
-            most = inside.pop() if len(inside) > 1 else 1
-            inside[-1] = max(inside[-1], most)
-        else:
-            most *= max(int(low), int(high or 0), 1)
-            inside[-1] = max(inside[-1], most)
-            most = 1
-    return max(inside)
 
 
 def same_kind(left: Bound, right: Bound, node: n.Node) -> None:

@@ -20,12 +20,16 @@ class Signature:
         Kinds that each argument may have; the first is what stands before the dot.
     gives
         Kind of the result.
-    constant
-        Whether the arguments after the first must be written out.
-    has_case
-        Whether one more argument, ``false``, makes it ignore case.
     function
         Name of the function in the compiled plan.
+    written
+        Places of the arguments that must be written out, and not be read from data.
+    why
+        What the engines need there.
+    optional
+        How many of the last arguments may be left out.
+    has_case
+        Whether one more argument, ``false``, makes it ignore case.
     is_negated
         Whether it is true where ``function`` is false; never where it is unknown.
     """
@@ -33,7 +37,9 @@ class Signature:
     takes: tuple[tuple[Kind, ...], ...]
     gives: Kind
     function: str
-    constant: bool = False
+    written: tuple[int, ...] = ()
+    why: str = "a written value: no engine can cut each row's text in another way"
+    optional: int = 0
     has_case: bool = False
     is_negated: bool = False
 
@@ -42,6 +48,9 @@ def _search(function: str, *, is_negated: bool = False) -> Signature:
     return Signature((TEXT, TEXT), "boolean", function, has_case=True, is_negated=is_negated)
 
 
+# One wrong pattern in one row would end the evaluation of all.
+_CHECKED = "a written pattern, which is checked before any data is read"
+
 FUNCTIONS: dict[str, Signature] = {
     "startsWith": _search("starts_with"),
     "doesNotStartWith": _search("starts_with", is_negated=True),
@@ -49,11 +58,12 @@ FUNCTIONS: dict[str, Signature] = {
     "doesNotEndWith": _search("ends_with", is_negated=True),
     "contains": _search("contains"),
     "doesNotContain": _search("contains", is_negated=True),
-    "like": Signature((TEXT, TEXT), "boolean", "like", constant=True, has_case=True),
-    "matches": Signature((TEXT, TEXT), "boolean", "matches", constant=True),
-    "replace": Signature((TEXT, TEXT, TEXT), "text", "replace", constant=True),
-    "substr": Signature((TEXT, NUMBER, NUMBER), "text", "substr", constant=True),
-    "indexOf": Signature((TEXT, TEXT), "number", "index_of", constant=True),
+    "like": _search("like"),
+    "matches": Signature((TEXT, TEXT), "boolean", "matches", written=(1,), why=_CHECKED),
+    "regexGroup": Signature((TEXT, TEXT, NUMBER), "text", "regex_group", written=(1, 2), why=_CHECKED, optional=1),
+    "replace": Signature((TEXT, TEXT, TEXT), "text", "replace", written=(1,)),
+    "substr": Signature((TEXT, NUMBER, NUMBER), "text", "substr", written=(1, 2)),
+    "indexOf": Signature((TEXT, TEXT), "number", "index_of", written=(1,)),
     "toLowerCase": Signature((TEXT,), "text", "lower"),
     "toLower": Signature((TEXT,), "text", "lower"),
     "toUpperCase": Signature((TEXT,), "text", "upper"),
@@ -69,18 +79,7 @@ FUNCTIONS: dict[str, Signature] = {
     "getDayOfMonth": Signature((TIME,), "number", "day_of_month"),
 }
 
-# Known to the language; a segment that uses one is refused until it can be computed alike on every engine.
-NOT_YET = (
-    "regexGroup", "intersection", "groupBy", "topN", "bottomN", "head",
-    "get", "keys", "values", "mapEntry", "enteredSegment",
-)  # fmt: skip
-
-ON_ARRAYS = (
-    "exists", "forall", "count", "sum", "average", "min", "max", "filter", "map", "distinct",
-    "includes", "intersects", "supersetOf", "subsetOf",
-)  # fmt: skip
-
 OTHERS = (
-    "equals", "notEqualTo", "concat", "compare", "if", "in", "notIn", "inSegment",
+    "equals", "notEqualTo", "concat", "compare", "if", "in", "notIn", "inSegment", "enteredSegment", "exitedSegment",
     "currentYear", "currentMonth", "currentDayOfMonth",
 )  # fmt: skip

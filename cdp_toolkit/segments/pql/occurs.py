@@ -9,12 +9,9 @@ from dataclasses import replace
 from datetime import datetime, time, timedelta
 
 from cdp_toolkit.segments.pql import nodes as n
-from cdp_toolkit.segments.pql.bound import Apply, Bound, Constant, truth
+from cdp_toolkit.segments.pql.bound import Bound, Constant, truth
+from cdp_toolkit.segments.pql.fields import Fields, day_of_year
 from cdp_toolkit.segments.pql.times import Clock, Range
-
-_UNITS = {"millisecond": "ms", "second": "s", "minute": "m", "hour": "h", "day": "d"}
-_MONTHS = {"month": 1, "year": 12, "decade": 120, "century": 1200, "millennium": 12000}
-_FLIPPED: dict[str, n.Compared] = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def period(node: n.Node, clock: Clock) -> Range | None:
@@ -65,17 +62,13 @@ def occurs(value: Bound, node: n.Occurs, anchors: tuple[Range | Bound, ...], clo
     Raises
     ------
     PqlError
-        If it cannot be evaluated yet.
+        If ``ignore year`` stands with a stretch of more than a year.
     """
     if all(isinstance(anchor, Range) for anchor in anchors):
         ranges = _ranges(node.when, tuple(each for each in anchors if isinstance(each, Range)), clock)
         inside = _yearly if node.ignore_year else within
         return truth("or", *(inside(value, each, node, clock) for each in ranges), source=node)
-    if node.ignore_year or "date" in {value.kind, *(each.kind for each in anchors if isinstance(each, Bound))}:
-        raise node.at.error(
-            "A date beside a field of the row cannot be evaluated yet.", hint="Compare the two with `<`."
-        )
-    return _beside(value, node, anchors)
+    return Fields(value, node, anchors, clock).condition()
 
 
 def _ranges(when: n.When, anchors: tuple[Range, ...], clock: Clock) -> tuple[Range, ...]:
@@ -175,54 +168,6 @@ def _yearly(value: Bound, stretch: Range, node: n.Occurs, clock: Clock) -> Bound
     shortly = timedelta(0) if stretch.includes_end else timedelta(microseconds=1)
     first, last = (clock.local(end) for end in (stretch.start, stretch.end - shortly))
     start, end = (Constant(each.month * 100 + each.day, kind="number", source=node) for each in (first, last))
-    month, day = (Apply(each, (value,), kind="number", source=node) for each in ("month", "day_of_month"))
-    hundreds = Apply("*", (month, Constant(100, kind="number")), kind="number", source=node)
-    of_year = Apply("+", (hundreds, day), kind="number", source=node)
+    of_year = day_of_year(value, node)
     both = (truth(">=", of_year, start, source=node), truth("<=", of_year, end, source=node))
     return truth("and" if (first.month, first.day) <= (last.month, last.day) else "or", *both, source=node)
-
-
-def _beside(value: Bound, node: n.Occurs, anchors: tuple[Range | Bound, ...]) -> Bound:
-    when, anchor = node.when, anchors[0]
-    if isinstance(when, n.Span) or not isinstance(anchor, Bound):
-        raise node.at.error(
-            "A stretch between a field and a word cannot be evaluated yet.", hint="Use two comparisons."
-        )
-    if isinstance(when, n.On):
-        return truth("=", *(Apply("day", (each,), kind="date", source=node) for each in (value, anchor)), source=node)
-    if isinstance(when, n.Side):
-        return truth("<" if when.direction == "before" else ">", value, anchor, source=node)
-    if when.operator in {"=", "!="}:
-        raise node.at.error("An exact distance from a field cannot be evaluated yet.", hint="Use `<=` or `>=`.")
-    return _near(value, anchor, when, node)
-
-
-def _near(value: Bound, anchor: Bound, when: n.Distance, node: n.Occurs) -> Bound:
-    is_before = when.direction == "before"
-    offset = offset_of(when)
-    far = Apply(
-        "offset", (anchor, Constant(f"-{offset}" if is_before else offset, kind="text")), kind="time", source=node
-    )
-    operator = _FLIPPED[when.operator] if is_before else when.operator
-    beyond = truth(operator, value, far, source=node)
-    if when.operator in {">", ">="}:
-        return beyond
-    return truth("and", beyond, truth("<=" if is_before else ">=", value, anchor, source=node), source=node)
-
-
-def offset_of(when: n.Distance) -> str:
-    """Return a distance as an offset.
-
-    Parameters
-    ----------
-    when
-        An amount of a unit.
-
-    Returns
-    -------
-    str
-        As in ``7d`` or ``24mo``.
-    """
-    if when.unit in _MONTHS:
-        return f"{when.amount * _MONTHS[when.unit]}mo"
-    return f"{when.amount * 7}d" if when.unit == "week" else f"{when.amount}{_UNITS[when.unit]}"

@@ -12,6 +12,7 @@ from lark.exceptions import VisitError
 
 from cdp_toolkit.errors import PqlError
 from cdp_toolkit.segments.pql import nodes as n
+from cdp_toolkit.segments.pql.times import unit_of_word
 
 # Deeper trees outgrow the stack here or in an engine; rules that people write have a dozen levels.
 MAX_LEVELS = 100
@@ -141,9 +142,9 @@ def _unescaped(token: str) -> str:
 
 
 def _unit(word: str) -> n.Unit:
-    word = word.lower()
-    plurals = {"centuries": "century", "millennia": "millennium"}
-    return cast("n.Unit", plurals.get(word, word.removesuffix("s")))
+    unit = unit_of_word(word)
+    assert unit is not None  # noqa: S101 - by the grammar
+    return unit
 
 
 @v_args(meta=True)

@@ -5,61 +5,15 @@ from dataclasses import dataclass, replace
 
 from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.model import Entity, Model
-from cdp_toolkit.segments.pql.bound import Bound, Column, Kind, Step, shifted, truth
+from cdp_toolkit.segments.listed import ITEM, to_list
+from cdp_toolkit.segments.pql.bound import Column, Kind, Step
+from cdp_toolkit.segments.pql.meanings import Meaning, Object, Row, Rows, Values, moved
 from cdp_toolkit.segments.pql.nodes import Node
 
 _KINDS: dict[str, Kind] = {
     "integer": "number", "number": "number", "money": "number", "boolean": "boolean",
     "timestamp": "time", "date": "date", "keys": "texts", "strings": "texts",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row, reached from a variable by to-one relations."""
-
-    up: int
-    hops: tuple[str, ...]
-    entity: str
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Many rows of an entity, reached from a row."""
-
-    up: int
-    hops: tuple[str, ...]
-    steps: tuple[Step, ...]
-    entity: str
-
-    def where(self, condition: Bound) -> "Rows":
-        """Return the rows that also meet a condition.
-
-        Parameters
-        ----------
-        condition
-            As seen from a row.
-
-        Returns
-        -------
-        Rows
-            Fewer rows.
-        """
-        *before, last = self.steps
-        both = condition if last.condition is None else truth("and", last.condition, condition)
-        return replace(self, steps=(*before, replace(last, condition=both)))
-
-
-@dataclass(frozen=True)
-class Values:
-    """A value of each of many rows."""
-
-    rows: Rows
-    value: Bound
-    is_distinct: bool = False
-
-
-Meaning = Row | Rows | Values | Bound
 
 
 @dataclass(frozen=True)
@@ -126,7 +80,7 @@ def find(names: Sequence[str], scope: Scope, model: Model, node: Node) -> Meanin
     inside = 0
     for each in reversed(scope):
         if isinstance(each, Given) and each.name == names[0]:
-            return walk(_moved(each.meaning, depth(scope) - each.depth), names[1:], model, node)
+            return walk(moved(each.meaning, depth(scope) - each.depth), names[1:], model, node)
         if isinstance(each, Variable):
             row = Row(inside, (), each.entity)
             if each.name == names[0]:
@@ -171,7 +125,9 @@ def walk(meaning: Meaning, names: Sequence[str], model: Model, node: Node) -> Me
             raise _unknown(names, (Variable(meaning.entity),), model, node)
         return found
     if isinstance(meaning, Rows):
-        return _from_rows(meaning, walk(Row(0, (), meaning.entity), names, model, node))
+        return _from_rows(meaning, walk(Row(0, (), meaning.entity), names, model, node), node)
+    if isinstance(meaning, Object):
+        return walk(meaning.row, [*meaning.path.split("."), *names], model, node)
     raise node.at.error(f"{'.'.join(names)!r} is read of a value that has no fields.")
 
 
@@ -179,7 +135,7 @@ def _from_row(row: Row, names: Sequence[str], model: Model, node: Node) -> Meani
     entity = model.entity(row.entity)
     relation = entity.relations.get(names[0])
     if relation is None:
-        return _column(row, entity, ".".join(names), node)
+        return _column(row, entity, ".".join(names), node) or _object(row, entity, ".".join(names), node)
     if relation.many:
         rows = Rows(row.up, row.hops, (Step(relation.name),), relation.to)
         return walk(rows, names[1:], model, node)
@@ -193,38 +149,74 @@ def _column(row: Row, entity: Entity, name: str, node: Node) -> Column | None:
     return Column(row.up, row.hops, field.name, kind=_KINDS.get(field.type, "text"), source=node)
 
 
-def _from_rows(rows: Rows, behind: Meaning) -> Meaning:
+def _object(row: Row, entity: Entity, name: str, node: Node) -> Object | None:
+    start = f"{name}."
+    paths = [path for path in entity.by_path if path.startswith(start)]
+    columns = [(path.removeprefix(start), _column(row, entity, path, node)) for path in paths]
+    fields = tuple((rest, column) for rest, column in columns if column is not None)
+    return Object(row, name, fields) if fields else None
+
+
+def _from_rows(rows: Rows, behind: Meaning, node: Node) -> Meaning:
     match behind:
         case Row():
             steps = tuple(Step(hop) for hop in behind.hops)
-            return replace(rows, steps=rows.steps + steps, entity=behind.entity)
+            return replace(rows, steps=rows.steps + steps, entity=behind.entity, order=None)
         case Rows():
             steps = (*(Step(hop) for hop in behind.hops), *behind.steps)
-            return replace(rows, steps=rows.steps + steps, entity=behind.entity)
+            return replace(behind, up=rows.up, hops=rows.hops, steps=rows.steps + steps)
         case Values():
-            nearer = _from_rows(rows, behind.rows)
+            nearer = _from_rows(rows, behind.rows, node)
             assert isinstance(nearer, Rows)  # noqa: S101 - rows behind rows are rows
-            return Values(nearer, behind.value)
-        case _:
+            return replace(behind, rows=nearer)
+        case Column(kind="texts"):
+            return _from_rows(rows, items_of(behind, rows.entity), node)
+        case Column():
             return Values(rows, behind)
-
-
-def _moved(meaning: Meaning, by: int) -> Meaning:
-    match meaning:
-        case Row():
-            return replace(meaning, up=meaning.up + by)
-        case Rows():
-            steps = tuple(
-                replace(step, condition=step.condition and shifted(step.condition, by, least=1))
-                for step in meaning.steps
-            )
-            return replace(meaning, up=meaning.up + by, steps=steps)
-        case Values():
-            rows = _moved(meaning.rows, by)
-            assert isinstance(rows, Rows)  # noqa: S101 - moved rows are rows
-            return replace(meaning, rows=rows, value=shifted(meaning.value, by, least=1))
         case _:
-            return shifted(meaning, by)
+            raise node.at.error(f"`{node}` is not a field of a row.", hint="Name one of its fields.")
+
+
+def items_of(column: Column, entity: str) -> Values:
+    """Return the items of a list in a column, as values of rows.
+
+    Parameters
+    ----------
+    column
+        A list of texts.
+    entity
+        Whose column it is, behind its relations.
+
+    Returns
+    -------
+    Values
+        One value an item.
+    """
+    rows = Rows(column.up, column.hops, (Step(to_list(column.name)),), f"{entity}.{column.name}")
+    return Values(rows, Column(0, (), ITEM, kind="text", source=column.source))
+
+
+def entity_of(column: Column, scope: Scope, model: Model) -> str:
+    """Return the entity that a column belongs to.
+
+    Parameters
+    ----------
+    column
+        A column.
+    scope
+        Variables in sight, the innermost last.
+    model
+        Entities and relations.
+
+    Returns
+    -------
+    str
+        Name of the entity.
+    """
+    entity = [each.entity for each in reversed(scope) if isinstance(each, Variable)][column.up]
+    for hop in column.hops:
+        entity = model.entity(entity).relations[hop].to
+    return entity
 
 
 def _unknown(names: Sequence[str], scope: Scope, model: Model, node: Node) -> UnknownNameError:
@@ -239,5 +231,5 @@ def _known(scope: Scope, model: Model) -> Iterator[str]:
             yield each.name
         if isinstance(each, Variable):
             entity = model.entity(each.entity)
-            own = (*entity.fields, *entity.by_path, *entity.relations)
+            own = [name for name in (*entity.fields, *entity.by_path, *entity.relations) if name[-1] != "]"]
             yield from own if each.is_implicit else (f"{each.name}.{name}" for name in own)

@@ -11,6 +11,32 @@ _DAYS: dict[Unit, int] = {"day": 1, "week": 7}
 _MONTHS: dict[Unit, int] = {"month": 1, "year": 12, "decade": 120, "century": 1200, "millennium": 12000}
 
 
+def unit_of_word(word: str) -> Unit | None:
+    """Return the unit of time that a word means, in singular or plural, in any case.
+
+    Parameters
+    ----------
+    word
+        Such as ``days``.
+
+    Returns
+    -------
+    str or None
+        Such as ``day``; None where it is no unit.
+
+    Examples
+    --------
+    >>> unit_of_word("Centuries"), unit_of_word("D")
+    ('century', 'day')
+    """
+    word = word.lower()
+    found = {"centuries": "century", "millennia": "millennium", "d": "day", "h": "hour", "w": "week"}.get(
+        word, word.removesuffix("s")
+    )
+    known: dict[str, Unit] = {unit: unit for unit in (*_SECONDS, *_DAYS, *_MONTHS)}
+    return known.get(found)
+
+
 @dataclass(frozen=True)
 class Range:
     """A stretch of time from ``start`` (included) to ``end``; a missing end is open, an instant has both alike."""
