@@ -338,7 +338,7 @@ def evaluate(
 
 
 def _scan_profiles(run: OpenRun, policy: str, name: str) -> Frame:
-    return run.scan(f"profiles/{table_of(name, policy)}")
+    return run.scan(name if "/" in name else f"profiles/{table_of(name, policy)}")
 
 
 def _by_policy(

@@ -464,7 +464,7 @@ class Workspace:
 
     def _tables(self, merge_policy: str | None) -> Callable[[str], Frame]:
         policy = self._policy(merge_policy).name
-        return lambda name: self.lake.scan(f"profiles/{table_of(name, policy)}")
+        return lambda name: self.lake.scan(name if "/" in name else f"profiles/{table_of(name, policy)}")
 
     def _members_at(self, segment: str, moment: Moment) -> Frame:
         history = self.lake.packed("segments/history", only={"segment": [segment]})

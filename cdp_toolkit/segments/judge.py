@@ -22,6 +22,7 @@ from cdp_toolkit.segments.bits import CONNECTIVES, Bits, Bytes, columns_of, rows
 from cdp_toolkit.segments.buckets import BUCKET_SIZE, Bucket, buckets
 from cdp_toolkit.segments.compile import Plan
 from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Constant, InSegment, outer
+from cdp_toolkit.segments.pql.reach import is_nested
 from cdp_toolkit.segments.tallies import Ids, Tally, place_of, tallies_of
 
 _TRUE = Constant(True, kind="boolean")
@@ -157,6 +158,7 @@ def _ties(plan: Plan, entity: str, facts: Iterable[Bound]) -> dict[str, list[Agg
             and (fact.function, fact.up, fact.hops, len(fact.steps)) == ("exists", 0, (), 1)
             and plan.model.entity(entity).relations[fact.steps[0].relation].through is not None
             and not any(True for _ in outer(fact))
+            and not is_nested(fact)
         ):
             found.setdefault(fact.steps[0].relation, []).append(fact)
     return found

@@ -24,6 +24,7 @@ from cdp_toolkit.segments.buckets import Bucket
 from cdp_toolkit.segments.compile import OWNER, Plan
 from cdp_toolkit.segments.expressions import expression
 from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Column, Constant, Leaf, Step, leaves, truth
+from cdp_toolkit.segments.pql.reach import is_nested
 
 Ids = npt.NDArray[np.int64]
 # Beyond this many kinds of rows in a bucket, conditions are asked of each row instead.
@@ -220,7 +221,8 @@ def _comparison(plan: Plan, entity: str, fact: Bound) -> tuple[Bound, Aggregate,
             comparison = _TURNED.get(function, "")
         case _:
             return None
-    if comparison not in _COMPARISONS or (aggregate.up, aggregate.hops, len(aggregate.steps)) != (0, (), 1):
+    is_step = (aggregate.up, aggregate.hops, len(aggregate.steps)) == (0, (), 1) and not is_nested(aggregate)
+    if comparison not in _COMPARISONS or not is_step:
         return None
     relation = plan.model.entity(entity).relations[aggregate.steps[0].relation]
     is_owned = relation.many and relation.through is None and aggregate.value is None
