@@ -22,8 +22,9 @@ from cdp_toolkit.model import Model
 from cdp_toolkit.model.types import frame_type
 from cdp_toolkit.segments.bindings import facts
 from cdp_toolkit.segments.buckets import buckets
-from cdp_toolkit.segments.compile import Plan, Scan
+from cdp_toolkit.segments.compile import Plan
 from cdp_toolkit.segments.evaluate import Tables
+from cdp_toolkit.segments.listed import Scan
 from cdp_toolkit.segments.pql.bind import bind_value
 from cdp_toolkit.segments.pql.binder import Segments
 from cdp_toolkit.segments.pql.bound import Aggregate, Bound

@@ -5,7 +5,7 @@ import narwhals as nw
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.model import Model
-from cdp_toolkit.segments.compile import Scan
+from cdp_toolkit.segments.listed import Scan
 
 
 def related(members: Frame, entity: str, via: str, scan: Scan, model: Model) -> Frame:
