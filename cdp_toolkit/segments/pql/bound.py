@@ -253,11 +253,11 @@ def moved_step(step: Step, by: int, *, least: int) -> Step:
         The same with other ``up``.
     """
 
-    def moved(bound: Bound | None) -> Bound | None:
+    def _part(bound: Bound | None) -> Bound | None:
         return bound and shifted(bound, by, least=least)
 
-    keep = step.keep and replace(step.keep, value=moved(step.keep.value), by=moved(step.keep.by))
-    return replace(step, condition=moved(step.condition), keep=keep)
+    keep = step.keep and replace(step.keep, value=_part(step.keep.value), by=_part(step.keep.by))
+    return replace(step, condition=_part(step.condition), keep=keep)
 
 
 def _moved(up: int, by: int, least: int) -> int:
