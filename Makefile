@@ -1,13 +1,14 @@
 # One stamp says that .venv is as the lock wants it; everything else depends on it.
 STAMP := .venv/.ready
+SPARK := .venv/.ready-spark
 BIN := .venv/bin
 DEMO ?= demo
 
-.PHONY: help setup demo test check lab bench docs lock clean
+.PHONY: help setup demo test test-spark check lab bench docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
 
 setup: $(STAMP) ## prepare .venv, with the `cdp` command in it
 
@@ -19,8 +20,15 @@ demo: $(STAMP) ## make the demo workspace and run the whole line through the not
 	@test -f $(DEMO)/cdp.yaml || $(BIN)/cdp init $(DEMO) --demo
 	@$(BIN)/cdp --workspace $(DEMO) run
 
-test: $(STAMP) ## run all tests
-	$(BIN)/pytest --numprocesses=auto --dist=worksteal --quiet
+$(SPARK): $(STAMP) requirements-spark.lock
+	@bash tools/setup.sh requirements-spark.lock
+	@touch $@
+
+test: $(STAMP) ## run all tests that need no cluster
+	$(BIN)/pytest --numprocesses=auto --dist=worksteal --quiet -m "not spark"
+
+test-spark: $(SPARK) ## run the tests of the engine spark, on Sail
+	$(BIN)/pytest --numprocesses=auto --dist=worksteal --quiet -m spark tests
 
 check: $(STAMP) ## format, lint, types, import contracts, docstrings, dead code
 	$(BIN)/ruff format --check
@@ -39,10 +47,14 @@ bench: $(STAMP) ## measure each stage beside its bare limit, on PERSONS people
 docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/typer cdp_toolkit.cli utils docs --name cdp --title Commands --output docs/commands.md
 
+COMPILE := UV_NO_CONFIG=1 $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
+	--generate-hashes --no-header --no-annotate --quiet
+
 # Keeps what is locked and still fits; delete the file first to take the newest of everything.
 lock: $(STAMP) ## pin the dependencies of pyproject.toml again
-	UV_NO_CONFIG=1 $(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-annotate --quiet --output-file requirements.lock
+	$(COMPILE) --output-file requirements.lock
+	$(COMPILE) --extra spark --constraint requirements.lock --output-file requirements-spark.lock \
+		$$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock | sort -u)
 
 clean: ## remove everything that can be made again
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist $(DEMO)

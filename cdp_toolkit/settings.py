@@ -30,7 +30,7 @@ class Settings(BaseModel):
     lake
         Folder of the tables, or an address such as ``s3://bucket/lake``.
     engine
-        ``polars`` or ``duckdb``.
+        ``polars``, ``duckdb``, or ``spark`` with the address of its server: ``spark: "sc://host:15002"``.
     sources
         Settings of each source by its name; ``type`` names the connector, which checks the rest.
     identity
@@ -46,7 +46,7 @@ class Settings(BaseModel):
     name: str
     timezone: str = "UTC"
     lake: str = "lake"
-    engine: str = "polars"
+    engine: str | dict[str, str] = "polars"
     sources: dict[str, dict[str, Any]] = {}
     identity: IdentityRules = IdentityRules()
     merge_policies: dict[Name, MergePolicy] = {"default": MergePolicy()}

@@ -1,4 +1,4 @@
-"""pyproject.toml, requirements.lock and environment.yml ask for the same environment."""
+"""pyproject.toml, the locks and environment.yml ask for the same environment."""
 
 import re
 import tomllib
@@ -12,7 +12,7 @@ from packaging.specifiers import SpecifierSet
 
 PROJECT = Path(__file__).parent.parent
 PYPROJECT = tomllib.loads((PROJECT / "pyproject.toml").read_text("utf-8"))
-LOCK = (PROJECT / "requirements.lock").read_text("utf-8")
+LOCK = "".join((PROJECT / each).read_text("utf-8") for each in ("requirements.lock", "requirements-spark.lock"))
 PYTHONS = ("3.11", "3.12", "3.13")
 
 
@@ -39,7 +39,7 @@ def test_every_dependency_is_pinned_once_within_its_range_for_every_python(requi
     assert versions[0] in requirement.specifier
 
 
-def test_the_lock_holds_names_versions_and_hashes_and_no_address():
+def test_the_locks_hold_names_versions_and_hashes_and_no_address():
     lines = re.sub(
         r"^\S+==\S+(?: ; .*?)?(?: \\\n    --hash=sha256:[0-9a-f]{64})+$", "", LOCK, flags=re.MULTILINE
     ).split()

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Prepares .venv from requirements.lock. Needs a Python of 3.11 to 3.13 with its venv module, and nothing else.
+# Prepares .venv from requirements.lock and from further locks that are named. Needs a Python of 3.11 to 3.13 with its
+# venv module, and nothing else.
 set -euo pipefail
 
 suits() {
@@ -19,6 +20,7 @@ if ! { [ -x .venv/bin/python ] && suits .venv/bin/python; }; then
   "$python" -m venv --clear .venv
 fi
 
+locks=(requirements.lock "$@")
 pip=(.venv/bin/python -m pip --disable-pip-version-check --quiet)
 project=(install --quiet --no-deps --no-build-isolation --editable .)
 
@@ -34,10 +36,10 @@ mirror=$("${pip[@]}" config list 2>/dev/null | sed -n "s/^[^=]*\.index-url='\(.*
 if [ -n "$mirror" ]; then export UV_DEFAULT_INDEX="${UV_DEFAULT_INDEX:-$mirror}"; fi
 
 export VIRTUAL_ENV="$PWD/.venv"
-if .venv/bin/uv pip sync --quiet --require-hashes requirements.lock; then
+if .venv/bin/uv pip sync --quiet --require-hashes "${locks[@]}"; then
   .venv/bin/uv pip "${project[@]}"
 else
   echo "uv did not get the packages; pip tries, which takes longer." >&2
-  "${pip[@]}" install --require-hashes --requirement requirements.lock
+  "${pip[@]}" install --require-hashes "${locks[@]/#/--requirement=}"
   "${pip[@]}" "${project[@]}"
 fi

@@ -7,15 +7,12 @@ the Delta log. So no server needs to know Delta, and all commit in the same way.
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import narwhals as nw
 import pyarrow as pa
 import pyspark.sql.connect.functions as F  # noqa: N812 - as all the world writes it
-from narwhals._spark_like import expr
-from narwhals._spark_like.utils import true_divide
 from pyspark.errors import PySparkException
 from pyspark.sql.connect.session import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -23,6 +20,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from cdp_toolkit.engines.components import portable_components
 from cdp_toolkit.engines.delta import commit_files, new_folder, table_schema
 from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
+from cdp_toolkit.engines.spark_gaps import close_gaps, column
 from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.model.model import FieldType
 
@@ -51,6 +49,7 @@ class SparkEngine:
 
     def __init__(self, url: str) -> None:
         _reach(url)
+        close_gaps()
         self._session = SparkSession.builder.remote(url).create()
         for key, value in _SETTINGS.items():
             self._session.conf.set(key, value)
@@ -96,16 +95,16 @@ class SparkEngine:
     def key64(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
         """Add 64-bit hashes of text columns; see ``Engine.key64``."""
         hashes = {
-            new: F.when(_column(text).isNotNull(), F.xxhash64(_column(text)).bitwiseAND(F.lit(_POSITIVE)))
+            new: F.when(column(text).isNotNull(), F.xxhash64(column(text)).bitwiseAND(F.lit(_POSITIVE)))
             for new, text in columns.items()
         }
         return _frame(frame.to_native().withColumns(hashes))
 
     def latest(self, frame: Frame, *, by: str, order: Sequence[str], columns: Sequence[str]) -> Frame:
         """Return the latest value of each column; see ``Engine.latest``."""
-        place = F.struct(*(_column(name) for name in order))
+        place = F.struct(*(column(name) for name in order))
         values = [
-            F.max_by(_column(name), F.when(_column(name).isNotNull(), place)).alias(name)
+            F.max_by(column(name), F.when(column(name).isNotNull(), place)).alias(name)
             for name in dict.fromkeys(columns)
             if name != by
         ]
@@ -114,7 +113,7 @@ class SparkEngine:
     def distinct(self, frame: Frame, *, by: str, column: str) -> Frame:
         """Return the distinct values of a column as lists; see ``Engine.distinct``."""
         kept = frame.to_native().dropna(subset=[by, column])
-        return _frame(kept.groupBy(by).agg(F.sort_array(F.collect_set(_column(column))).alias(column)))
+        return _frame(kept.groupBy(by).agg(F.sort_array(F.collect_set(F.col(column))).alias(column)))
 
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together; see ``Engine.connected_components``."""
@@ -122,25 +121,16 @@ class SparkEngine:
 
     def parse(self, frame: Frame, columns: Mapping[str, FieldType]) -> Frame:
         """Turn clean text into values; see ``Engine.parse``."""
-        values = {name: _parsed(_column(name), kind) for name, kind in columns.items()}
+        values = {name: _parsed(column(name), kind) for name, kind in columns.items()}
         return _frame(frame.to_native().withColumns(values))
 
     def json(self, frame: Frame, columns: Mapping[str, tuple[str, JsonPath]]) -> Frame:
         """Take values out of columns that hold JSON; see ``Engine.json``."""
-        values = {new: _json_value(_column(text), path) for new, (text, path) in columns.items()}
+        values = {new: _json_value(column(text), path) for new, (text, path) in columns.items()}
         return _frame(frame.to_native().withColumns(values))
 
     def _sent(self, table: pa.Table) -> Frame:
         return _frame(self._session.createDataFrame(table, schema=from_arrow_schema(table.schema)))
-
-
-def _divided(functions: Any, left: Any, right: Any) -> Any:
-    # narwhals divides by try_divide, which Sail 0.7 has for whole numbers only; without it, it takes the plain sign.
-    plain: Any = SimpleNamespace(lit=functions.lit, when=functions.when)
-    return true_divide(plain, left, right)
-
-
-vars(expr).update(true_divide=_divided)
 
 
 def _messages(schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -159,7 +149,9 @@ def _reach(url: str) -> None:
     """Ask first whether anybody is there, since the client would go on trying for minutes."""
     address = urlsplit(url)
     if address.scheme != "sc" or not address.hostname:
-        raise ConfigError(f"{url!r} is no address of Spark Connect.", hint="Write it as sc://host:15002.")
+        raise ConfigError(
+            f"{url!r} is no address of Spark Connect.", hint='Write `engine: {spark: "sc://host:15002"}`.'
+        )
     try:
         socket.create_connection((address.hostname, address.port or _PORT), timeout=_ANSWER_S).close()
     except OSError as error:
@@ -185,10 +177,6 @@ def _active(session: SparkSession) -> Iterator[None]:
 def _frame(native: Any) -> Frame:
     frame: Frame = nw.from_native(native)
     return frame
-
-
-def _column(name: str) -> Any:
-    return F.col("`" + name.replace("`", "``") + "`")
 
 
 def _typed(frame: Frame, known: pa.Schema | None) -> Frame:

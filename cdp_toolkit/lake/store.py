@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from urllib.parse import unquote
 
 import narwhals as nw
 import pyarrow as pa
@@ -135,7 +136,7 @@ class Store:
             verb = table(name, self.model).written_by
             raise NotYetError(f"No run has written {name} yet.", hint=f"Run `{verb}` first.")
         delta = DeltaTable(f"{self.uri}/{name}", version=version, storage_options=self.options)
-        rows = self.engine.scan(delta.file_uris(), pa.schema(delta.schema().to_arrow()))
+        rows = self.engine.scan(self._files(delta), pa.schema(delta.schema().to_arrow()))
         for column, values in (only or {}).items():
             rows = rows.filter(nw.col(column).is_in(list(values)))
         return rows
@@ -308,3 +309,7 @@ class Store:
         if not DeltaTable.is_deltatable(uri, storage_options=self.options):
             return None
         return DeltaTable(uri, storage_options=self.options)
+
+    def _files(self, delta: DeltaTable) -> list[str]:
+        # Delta answers in addresses, even for a folder: a blank in its name comes as %20, which no engine finds.
+        return delta.file_uris() if "://" in self.uri else [unquote(uri) for uri in delta.file_uris()]

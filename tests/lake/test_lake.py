@@ -26,6 +26,16 @@ def test_what_a_run_writes_is_read_only_after_it_ended(lake, frame, rows):
     assert rows(lake.scan("identity/person_ids"), "profile_id") == [1, 2]
 
 
+def test_a_lake_may_lie_in_a_folder_with_blanks_and_accents_in_its_name(tmp_path, engine, frame, rows):
+    lake = Lake(tmp_path / "Zoë's 50% läke", engine=engine)
+
+    with lake.run("stitch") as run:
+        run.append("identity/person_ids", frame(IDS))
+        run.append("identity/person_ids", frame({"source_key": ["4@a.B"], "profile_id": [4]}))
+
+    assert rows(lake.scan("identity/person_ids"), "profile_id") == [1, 2, 4]
+
+
 def test_a_run_that_fails_writes_nothing_and_is_logged(lake, frame, rows):
     with lake.run("stitch") as run:
         run.replace("identity/person_ids", frame(IDS))
