@@ -47,6 +47,8 @@ class Bits:
         Bits
             The same as bits.
         """
+        if order is None and not column.null_count:
+            return cls(_taken(column))
         known = packed(column.is_valid().to_numpy(), order) if column.null_count else None
         return cls(packed(column.fill_null(False).to_numpy(), order), known)
 
@@ -64,6 +66,14 @@ class Bits:
             One boolean per profile; false where it is unknown.
         """
         return pa.Array.from_buffers(pa.bool_(), size, [None, pa.py_buffer(self.true)])
+
+
+def _taken(column: pa.ChunkedArray) -> Bytes:
+    """Return the bits of a column without null, which Arrow keeps in the same way."""
+    array = column.combine_chunks()
+    if array.offset % 8 or not len(array):
+        return packed(column.to_numpy())
+    return np.frombuffer(array.buffers()[1], np.uint8)[array.offset // 8 :][: -(-len(array) // 8)]
 
 
 def packed(values: npt.NDArray[np.bool_], order: npt.NDArray[np.intp] | None = None) -> Bytes:

@@ -21,11 +21,11 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.segments.bits import CONNECTIVES, Bits, Bytes, columns_of, rows_of
 from cdp_toolkit.segments.buckets import BUCKET_SIZE, Bucket, buckets
 from cdp_toolkit.segments.compile import Plan
-from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Constant, InSegment, outer
+from cdp_toolkit.segments.counted import TRUE
+from cdp_toolkit.segments.places import Ids, Places
+from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, InSegment, outer
 from cdp_toolkit.segments.pql.reach import is_nested
-from cdp_toolkit.segments.tallies import Ids, Tally, place_of, tallies_of
-
-_TRUE = Constant(True, kind="boolean")
+from cdp_toolkit.segments.tallies import Tally, tallies_of
 
 
 class Judge:
@@ -106,22 +106,24 @@ class Judge:
         ids = ids if order is None else ids[order]
         facts = {fact: Bits.of(table[name], order) for name, fact in self._columns.items()}
         del table
+        places = Places(ids)
         for tally in self._tallies:
-            facts |= tally.bits(bucket, ids)
+            facts |= tally.bits(bucket, places)
         for reached in self._reached:
-            facts |= reached.bits(bucket, ids)
+            facts |= reached.bits(bucket, places)
         return ids, self._steps.joined(facts)
 
     def _reach(self, relation: str, facts: Sequence[Aggregate], only: Frame | None) -> "_Reached":
         tie = self._plan.model.entity(self._entity).relations[relation]
         pairs = self._plan.pairs(self._entity, tie)
-        asked = {f"_{index}": fact.steps[0].condition or _TRUE for index, fact in enumerate(facts)}
+        asked = {f"_{index}": fact.steps[0].condition or TRUE for index, fact in enumerate(facts)}
         targets = None
         if only is not None:
             targets = Bucket(only=only).of(pairs, "_near").select(profile_id="_target").unique()
             targets = self._engine.load(self._engine.collect(targets))
         judge = Judge(self._plan, self._engine, tie.to, asked, only=targets, bucket_size=self._size)
-        return _Reached(self._engine, pairs, tuple(facts), *judge.rows())
+        ids, rows = judge.rows()
+        return _Reached(self._engine, pairs, tuple(facts), Places(ids), rows)
 
 
 @dataclass(frozen=True)
@@ -131,18 +133,20 @@ class _Reached:
     engine: Engine
     pairs: Frame
     facts: tuple[Aggregate, ...]
-    targets: Ids
+    targets: Places
     rows: Bytes
 
-    def bits(self, bucket: Bucket, ids: Ids) -> dict[Bound, Bits]:
+    def bits(self, bucket: Bucket, places: Places) -> dict[Bound, Bits]:
         """Return for each fact who has at least one profile there of which it is true."""
         pairs = self.engine.collect(bucket.of(self.pairs, "_near"))
-        owners, is_owner = place_of(ids, pairs["_near"])
-        targets, is_target = place_of(self.targets, pairs["_target"])
+        owners, is_owner = places.of(pairs["_near"])
+        targets, is_target = self.targets.of(pairs["_target"])
         owners, targets = (each[is_owner & is_target] for each in (owners, targets))
-        order = np.argsort(owners, kind="stable")
-        owners, met = owners[order], self.rows[targets[order]]
-        mine = np.zeros((len(ids), self.rows.shape[1]), np.uint8)
+        if (owners[1:] < owners[:-1]).any():
+            order = np.argsort(owners)
+            owners, targets = owners[order], targets[order]
+        met = self.rows[targets]
+        mine = np.zeros((len(places.ids), self.rows.shape[1]), np.uint8)
         if len(owners):
             starts = np.flatnonzero(np.diff(owners, prepend=-1))
             mine[owners[starts]] = np.bitwise_or.reduceat(met, starts, axis=0)
@@ -156,9 +160,9 @@ def _ties(plan: Plan, entity: str, facts: Iterable[Bound]) -> dict[str, list[Agg
         if (
             isinstance(fact, Aggregate)
             and (fact.function, fact.up, fact.hops, len(fact.steps)) == ("exists", 0, (), 1)
+            and not is_nested(fact)
             and plan.model.entity(entity).relations[fact.steps[0].relation].through is not None
             and not any(True for _ in outer(fact))
-            and not is_nested(fact)
         ):
             found.setdefault(fact.steps[0].relation, []).append(fact)
     return found
