@@ -9,6 +9,7 @@ import polars_hash as plh
 import pyarrow as pa
 from deltalake import write_deltalake
 
+from cdp_toolkit.engines.clustered import write_clustered
 from cdp_toolkit.engines.components import components
 from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
 from cdp_toolkit.model.model import FieldType
@@ -57,8 +58,14 @@ class DuckdbEngine:
         """Run a frame where its rows lie; see ``Engine.materialise``."""
         return nw.from_native(self._kept(_relation(frame)))
 
-    def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
+    def sink(
+        self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str], cluster_by: str | None = None
+    ) -> None:
         """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
+        if cluster_by is not None:
+            rows = _relation(frame).order(_quoted(cluster_by)).to_arrow_reader()
+            write_clustered(rows, uri, mode, options)
+            return
         write_deltalake(
             uri,
             _relation(frame).to_arrow_reader(),

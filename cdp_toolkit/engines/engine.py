@@ -103,7 +103,9 @@ class Engine(Protocol):
         """
         ...
 
-    def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
+    def sink(
+        self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str], cluster_by: str | None = None
+    ) -> None:
         """Run a frame and write it as one version of a Delta table.
 
         Parameters
@@ -116,6 +118,9 @@ class Engine(Protocol):
             Whether the rows replace those of the table or come after them.
         options
             Storage options of the lake.
+        cluster_by
+            A column of 63-bit keys: rows that are close in it come to lie close together, so that a scan for some
+            keys reads some row groups only. By default rows lie as they come.
         """
         ...
 

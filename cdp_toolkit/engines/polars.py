@@ -9,6 +9,7 @@ import polars_hash as plh
 import pyarrow as pa
 from polars.io.plugins import register_io_source
 
+from cdp_toolkit.engines.clustered import clustered, write_clustered
 from cdp_toolkit.engines.components import components
 from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
 from cdp_toolkit.model.model import FieldType
@@ -64,8 +65,14 @@ class PolarsEngine:
         """Run a frame where its rows lie; see ``Engine.materialise``."""
         return nw.from_native(_lazy(frame).collect().lazy())
 
-    def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
+    def sink(
+        self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str], cluster_by: str | None = None
+    ) -> None:
         """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
+        if cluster_by is not None:
+            with clustered(_lazy(frame), cluster_by) as rows:
+                write_clustered(rows, uri, mode, options)
+            return
         _lazy(frame).sink_delta(
             uri,
             mode=mode,

@@ -244,7 +244,8 @@ class Store:
         int
             The version written.
         """
-        self.engine.sink(frame, f"{self.uri}/{name}", mode="overwrite", options=self.options)
+        by = table(name, self.model).clustered_by
+        self.engine.sink(frame, f"{self.uri}/{name}", mode="overwrite", options=self.options, cluster_by=by)
         return self.head(name)
 
     def append(self, name: str, frame: Frame, *, base: int) -> int:

@@ -38,6 +38,9 @@ class Table:
         Columns that no two rows share.
     columns
         Type name by column; empty where the model or the delivery decides.
+    clustered_by
+        Column by which rows lie together on disk, so that some of its values are read without the rest; None where
+        they lie as they come.
     is_packed
         Whether it holds many profiles in a row, as bits; it is read as one row a profile all the same.
     """
@@ -47,6 +50,7 @@ class Table:
     written_by: str
     key: tuple[str, ...]
     columns: Mapping[str, str] = field(default_factory=dict)
+    clustered_by: str | None = None
     is_packed: bool = False
 
 
@@ -94,7 +98,7 @@ _TABLES = (
           ("entity", "namespace", "value"),
           {"entity": "text", "namespace": "text", "value": "text", "value_key": "integer", "profile_id": "integer"}),
     Table("profiles/person_account", "a person and an account they work for", "stitch", ("profile_id", "account_id"),
-          {"profile_id": "integer", "account_id": "integer"}),
+          {"profile_id": "integer", "account_id": "integer"}, clustered_by="profile_id"),
     Table("profiles/account_account", "an account and an account related to it, with the reason", "stitch",
           ("account_id", "related_id"), {"account_id": "integer", "related_id": "integer", "reason": "text"}),
     Table("profiles/account_descendant", "an account and an account below it", "stitch", ("account_id", "descendant_id"),
@@ -165,7 +169,7 @@ def table(name: str, model: Model | None = None) -> Table:
     if folder == "profiles" and last in model.entities:
         own: dict[str, str] = {field.name: field.type for field in model.entities[last].fields.values()}
         key = ("profile_id",) if _is_profile(last) else ("source_key",)
-        return Table(name, f"one {model.entities[last].label}", "stitch", key, own)
+        return Table(name, f"one {model.entities[last].label}", "stitch", key, own, clustered_by="profile_id")
     known = [
         *TABLES,
         *(f"entities/{entity}" for entity in model.recorded),

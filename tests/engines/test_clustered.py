@@ -1,0 +1,32 @@
+"""Rows that belong together lie together on disk."""
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from cdp_toolkit.engines.clustered import clustered
+
+KEYS = [2**62 + 5, 3, None, 2**61, 7, 2**62, None, 1]
+
+
+def test_a_clustered_table_holds_all_rows_and_those_of_a_key_side_by_side(engine, frame, tmp_path):
+    events = frame({"profile_id": KEYS, "place": list(range(8))})
+
+    engine.sink(events, str(tmp_path), mode="overwrite", options={}, cluster_by="profile_id")
+
+    files = DeltaTable(str(tmp_path)).file_uris()
+    written = [key for file in files for key in pq.read_table(file)["profile_id"].to_pylist() if key is not None]
+    assert written == sorted(written)
+    assert len(pq.read_table(files)) == 8
+
+
+@pytest.mark.parametrize("small_bytes", [0, 10**6])
+def test_rows_beyond_memory_come_in_the_same_order_as_few(small_bytes):
+    events = pl.DataFrame({"profile_id": KEYS, "place": range(8)}).lazy()
+
+    with clustered(events, "profile_id", small_bytes=small_bytes) as reader:
+        found = reader.read_all().to_pydict()
+
+    assert found["profile_id"] == sorted(KEYS, key=lambda key: -1 if key is None else key)
+    assert sorted(found["place"]) == list(range(8))
