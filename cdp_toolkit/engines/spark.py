@@ -85,11 +85,14 @@ class SparkEngine:
                     return _frame(keep())
         return self.load(self.collect(frame))
 
-    def sink(self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str]) -> None:
+    def sink(
+        self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str], cluster_by: str | None = None
+    ) -> None:
         """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
         typed = _typed(frame, table_schema(uri, options) if mode == "append" else None)
         folder = new_folder()
-        typed.to_native().write.parquet(f"{uri}/{folder}")
+        rows = typed.to_native() if cluster_by is None else typed.to_native().orderBy(cluster_by)
+        rows.write.parquet(f"{uri}/{folder}")
         commit_files(uri, folder, pa.schema(typed.collect_schema().to_arrow()), mode=mode, options=options)
 
     def key64(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
