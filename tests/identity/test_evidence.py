@@ -9,7 +9,7 @@ from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.evidence import derive_identities
 
 MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
-PERSON = ("first_name", "last_name", "email", "work_phone", "postal_code", "country")
+PERSON = ("first_name", "last_name", "email", "work_phone", "postal_code", "country", "job_title")
 ACCOUNT = ("account_name", "website", "domain", "billing_country", "parent_key", "duns_number")
 
 
@@ -69,6 +69,20 @@ def test_a_phone_without_a_country_is_read_in_that_of_the_rules_or_kept_as_its_d
     assert derived(people=[ana])[0][1] == "ana lima 2125551234 1"
     assert derived(people=[ana], rules=american) == [
         ("contact_card", "ana lima +12125551234 1"), ("name", "ana lima"), ("phone", "(212) 555-1234")
+    ]  # fmt: skip
+
+
+def test_at_a_switchboard_the_job_tells_people_of_one_name_apart(derived):
+    office = {"work_phone": "+49 30 20931234", "postal_code": "10115", "job_title": "Buyer"}
+    people = [office | {"first_name": name, "last_name": "Lima"} for name in ("Ana", "Bo", "Cy", "Di")]
+    people += [office | {"first_name": "Ana", "last_name": "Lima", "job_title": "Head of Sales "}]
+    people += [office | {"first_name": "Bo", "last_name": "Lima", "job_title": None}]
+
+    cards = [value for namespace, value in derived(people=people) if namespace == "contact_card"]
+
+    assert cards == [
+        "ana lima +493020931234 10115 buyer", "ana lima +493020931234 10115 head of sales",
+        *(f"{name} lima +493020931234 10115 buyer" for name in ("bo", "cy", "di")),
     ]  # fmt: skip
 
 
