@@ -134,6 +134,33 @@ _DEFAULTS = {
 }
 
 
+class Probable(BaseModel):
+    """Which profiles are proposed as probably one, and which are merged without asking.
+
+    Parameters
+    ----------
+    review_above
+        Least probability of a proposal.
+    merge_above
+        From this probability on the two are linked, in the namespace ``probable``, as far as the unique rules allow;
+        never, if it is not said.
+    missed
+        How many pairs that belong together the identities miss, for each that they link.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    review_above: Annotated[float, Field(gt=0, le=1)] = 0.8
+    merge_above: Annotated[float, Field(gt=0, le=1)] | None = None
+    missed: Annotated[float, Field(gt=0, le=1)] = 0.05
+
+    @model_validator(mode="after")
+    def _merges_what_it_proposes(self) -> Self:
+        if self.merge_above is not None and self.merge_above < self.review_above:
+            raise ValueError("merge_above is below review_above, where nothing is proposed")
+        return self
+
+
 class IdentityRules(BaseModel):
     """Which identities link records, and which do not.
 
@@ -149,6 +176,8 @@ class IdentityRules(BaseModel):
         Texts, in lower case, that stand for nothing; they identify nobody in any namespace.
     namespaces
         Rules by namespace; what is not said keeps its default.
+    probable
+        For ``person`` and ``account``: which profiles are proposed as probably one. Off where nothing is said.
 
     Examples
     --------
@@ -163,6 +192,14 @@ class IdentityRules(BaseModel):
     test_domains: tuple[str, ...] = _TEST_DOMAINS
     placeholders: tuple[str, ...] = _PLACEHOLDERS
     namespaces: dict[str, Namespace] = Field(default=_DEFAULTS)
+    probable: dict[str, Probable] = {}
+
+    @field_validator("probable")
+    @classmethod
+    def _of_people_or_accounts(cls, given: dict[str, Probable]) -> dict[str, Probable]:
+        if others := sorted(given.keys() - {"person", "account"}):
+            raise ValueError(f"probable matches are for person and account, not for {others[0]!r}")
+        return given
 
     @field_validator("namespaces", mode="before")
     @classmethod

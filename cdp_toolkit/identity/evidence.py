@@ -67,7 +67,7 @@ def fold(name: str) -> str:
 
 
 def describe_people(people: Frame, rules: IdentityRules, engine: Engine) -> Frame:
-    """Add what the names and the phone of people mean.
+    """Add what the names, the phone and the postal code of people mean.
 
     Parameters
     ----------
@@ -81,44 +81,44 @@ def describe_people(people: Frame, rules: IdentityRules, engine: Engine) -> Fram
     Returns
     -------
     Frame
-        With ``given`` and ``family`` (names without accents, capitals and punctuation), ``phone`` (E.164, else its
-        digits) and ``postcode``.
+        With ``given`` and ``family`` (names without accents, capitals and punctuation), ``whole_name`` (both, in
+        whichever order they came), ``phone`` (E.164, else its digits), ``postcode``, and ``is_office`` (the phone is
+        that of a switchboard: several people of other names give it, with the same postal code).
     """
     named = _with_folded(_with_folded(people, "first_name", "given", engine), "last_name", "family", engine)
     phoned = add_e164(named, "work_phone", "country", "_e164", engine, region=rules.namespace("phone").region)
     digits = nw.col("work_phone").str.replace_all("[^0-9]", "")
     is_long = digits.str.len_chars() >= _SHORTEST_PHONE
-    return phoned.with_columns(
+    given, family = nw.col("given"), nw.col("family")
+    known = phoned.with_columns(
+        # Forms ask for the two in any order, and people answer in any: the smaller comes first.
+        whole_name=nw.when(given <= family).then(joined(given, family)).otherwise(joined(family, given)),
         phone=nw.coalesce(nw.col("_e164"), nw.when(is_long).then(digits)),
         postcode=nw.col("postal_code").str.to_lowercase().str.replace_all("[ -]", ""),
     ).drop("_e164")
+    return _with_office(known)
 
 
 def _claim_people(people: Frame, rules: IdentityRules, engine: Engine) -> list[Frame]:
     known = describe_people(people.filter(~nw.col("is_deleted")), rules, engine)
-    given, family = nw.col("given"), nw.col("family")
-    # Forms ask for the two in any order, and people answer in any: the smaller comes first.
-    name = nw.when(given <= family).then(joined(given, family)).otherwise(joined(family, given))
-    placed = _with_office(known.with_columns(_name=name))
     # Names alone recur, and so do names at one switchboard: there the job tells them apart.
-    card = joined(nw.col("_name"), nw.col("phone"), nw.col("postcode"))
+    card = joined(nw.col("whole_name"), nw.col("phone"), nw.col("postcode"))
     job = nw.col("job_title").str.to_lowercase().str.strip_chars()
     told = {
-        "name": nw.coalesce("_name", "email"),
-        "contact_card": nw.when(nw.col("_is_office")).then(joined(card, job)).otherwise(card),
+        "name": nw.coalesce("whole_name", "email"),
+        "contact_card": nw.when(nw.col("is_office")).then(joined(card, job)).otherwise(card),
     }
     wanted = {"phone": nw.col("work_phone")} if rules.namespace("phone").links else {}
-    return claimed(placed, "person", told | wanted)
+    return claimed(known, "person", told | wanted)
 
 
 def _with_office(people: Frame) -> Frame:
-    """Say whether a phone is that of an office: several people of other names give it, with the same postal code."""
     place = ["phone", "postcode"]
     told = people.filter(~nw.col("phone").is_null(), ~nw.col("postcode").is_null())
-    names = told.group_by(*place).agg(_names=nw.col("_name").n_unique())
-    offices = names.filter(nw.col("_names") >= _NAMES_OF_AN_OFFICE).select(*place, _is_office=nw.lit(True))
+    names = told.group_by(*place).agg(_names=nw.col("whole_name").n_unique())
+    offices = names.filter(nw.col("_names") >= _NAMES_OF_AN_OFFICE).select(*place, _office=nw.lit(True))
     found = people.join(offices, on=place, how="left")
-    return found.with_columns(_is_office=nw.coalesce(nw.col("_is_office"), nw.lit(False)))
+    return found.with_columns(is_office=nw.coalesce(nw.col("_office"), nw.lit(False))).drop("_office")
 
 
 def _with_folded(people: Frame, name: str, into: str, engine: Engine) -> Frame:
