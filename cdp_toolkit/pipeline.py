@@ -21,6 +21,7 @@ from cdp_toolkit.errors import DataError, UnknownNameError
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.evidence import derive_identities
 from cdp_toolkit.identity.judgements import Judgement, judged_identities
+from cdp_toolkit.identity.proposals import decide, probable_identities, propose
 from cdp_toolkit.identity.stitch import Evidence, Past, Stitcher
 from cdp_toolkit.identity.values import Values, add_spellings, settle_values
 from cdp_toolkit.lake import Lake, OpenRun, Run
@@ -172,6 +173,7 @@ def _stitch_identities(
     values = _settle_values(run, lake, rules, judgements)
     run.replace("identity/evidence", values.kept)
     run.replace("identity/spellings", values.spellings)
+    proposals = [_propose(run, lake, rules, entity) for entity in rules.probable]
     stitcher = Stitcher(rules, lake.engine, as_of)
     looked_at = {
         entity: stitcher.stitch(
@@ -186,9 +188,24 @@ def _stitch_identities(
     if run.rows("identity/spellings"):
         spelt = add_spellings(run.scan("identity/identities"), run.scan("identity/spellings"))
         run.replace("identity/identities", spelt)
+    if proposals or run.exists("identity/proposals"):
+        told = [
+            decide(found, run.scan(f"identity/{entity}_ids"))
+            for entity, found in zip(rules.probable, proposals, strict=True)
+        ]
+        run.replace("identity/proposals", nw.concat(told) if told else run.scan("identity/proposals").head(0))
     again = [rows for rows in looked_at.values() if rows is not None]
     if len(again) == len(looked_at):
         run.notes.append(f"{sum(again)} records were linked anew; all others are as they were.")
+
+
+def _propose(run: OpenRun, lake: Lake, rules: IdentityRules, entity: str) -> Frame:
+    """Propose profiles that are probably one, and let those that are sure enough be linked."""
+    own = run.scan("identity/evidence").filter(nw.col("entity") == entity)
+    found = lake.engine.materialise(propose(entity, own, run.scan(f"entities/{entity}"), rules, lake.engine))
+    sure = probable_identities(found, rules.probable[entity], lake.engine)
+    run.append("identity/evidence", sure.select(*TABLES["identity/evidence"].columns))
+    return found
 
 
 def _settle_values(run: OpenRun, lake: Lake, rules: IdentityRules, judgements: Sequence[Judgement]) -> Values:

@@ -405,6 +405,34 @@ class Workspace:
         """
         return find_profile(self.lake, entity, identity).explain()
 
+    def proposals(self, entity: str = "person") -> Any:
+        """Return profiles that are probably one, for a person to judge.
+
+        Parameters
+        ----------
+        entity
+            ``person`` or ``account``.
+
+        Returns
+        -------
+        polars.LazyFrame
+            One row per pair: a record of each, the probability, the evidence, and whether they were ``merged`` or are
+            for ``review``. Their judgement goes into ``judgements.yaml``.
+
+        Raises
+        ------
+        ConfigError
+            If ``cdp.yaml`` asks for no proposals.
+        """
+        if entity not in self.settings.identity.probable:
+            raise ConfigError(
+                f"No proposals are made for {entity!r}.",
+                where="cdp.yaml, identity.probable",
+                hint=f"Write `probable: {{{entity}: {{}}}}` under `identity`, and stitch again.",
+            )
+        rows = self.lake.scan("identity/proposals").filter(nw.col("entity") == entity)
+        return rows.drop("entity").sort("probability", descending=True).to_native()
+
     def export(self, name: str, file: str | Path) -> Path:
         """Write a table into a file.
 

@@ -16,7 +16,7 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.errors import ConfigError
 
 Keys = Annotated[tuple[str, ...], Field(min_length=2)]
-_ALWAYS = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _ROWS = pa.schema({name: pa.string() for name in ("entity", "source_key", "namespace", "value", "_spoken")})
 
 
@@ -126,7 +126,7 @@ def judged_identities(judgements: Sequence[Judgement], records: Frame, engine: E
     told = engine.load(pa.Table.from_pylist(spoken, schema=_ROWS))
     known = told.join(records.select("entity", "source_key"), on=["entity", "source_key"], how="semi")
     keyed = engine.key64(known, {"record_key": "source_key", "value_key": "_spoken"})
-    return keyed.with_columns(seen_at=nw.lit(_ALWAYS).cast(nw.Datetime("us", "UTC"))).drop("_spoken")
+    return keyed.with_columns(seen_at=nw.lit(EPOCH).cast(nw.Datetime("us", "UTC"))).drop("_spoken")
 
 
 def _said(judgement: Judgement, number: int, key: str) -> tuple[str, str]:

@@ -46,7 +46,11 @@ LIKENESS = {
     # The letters before the @ are those of the name: they would count it twice.
     "person": Likeness(
         {
-            "name": _text("name", "whole_name"),
+            "name": [
+                *_text("name", "whole_name"),
+                Level("the same family name", "family"),
+                Level("the same given name", "given"),
+            ],
             "phone": [Level("the same phone", "phone")],
             "place": _PLACE,
             "employer": [Level("the same employer's domain", "employer")],

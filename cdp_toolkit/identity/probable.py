@@ -4,6 +4,7 @@ What the linked records have in common teaches the model how records of one pers
 records of two do. Nothing is drawn by chance without a seed, so the same records give the same pairs.
 """
 
+from collections import Counter
 from typing import Any
 
 import pyarrow as pa
@@ -52,7 +53,7 @@ def score_pairs(
     # Of the pairs that are left, the linked ones are gone.
     model["probability_two_random_records_match"] = missed * linked / (len(clusters) * (len(clusters) - 1) / 2)
     api = splink.DuckDBAPI()
-    linker = splink.Linker(api.register(clusters, table_name="clusters"), model)
+    linker = splink.Linker(api.register(clusters, table_name="clusters"), model, log_level="ERROR")
     found = linker.inference.predict(threshold_match_probability=at_least, warning_mode="never")
     columns = ", ".join(f"{_words(name, levels)} AS said_{name}" for name, levels in likeness.comparisons.items())
     said = ", ".join(f"said_{name}" for name in likeness.comparisons)
@@ -76,8 +77,6 @@ def _splink() -> Any:
 
 
 def _linked_pairs(clusters: list[int]) -> int:
-    from collections import Counter
-
     return sum(size * (size - 1) // 2 for size in Counter(clusters).values())
 
 
@@ -91,7 +90,7 @@ def _train(splink: Any, records: pa.Table, likeness: Likeness) -> dict[str, Any]
         additional_columns_to_retain=["cluster"],
     )
     api = splink.DuckDBAPI()
-    linker = splink.Linker(api.register(records, table_name="records"), settings)
+    linker = splink.Linker(api.register(records, table_name="records"), settings, log_level="ERROR")
     linker.training.estimate_u_using_random_sampling(max_pairs=_RANDOM_PAIRS, seed=_SEED)
     linker.training.estimate_m_from_label_column("cluster")
     model: dict[str, Any] = linker.misc.save_model_to_json()

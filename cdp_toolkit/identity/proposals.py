@@ -4,6 +4,7 @@ import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.identity.definition import IdentityRules, Probable
+from cdp_toolkit.identity.judgements import EPOCH
 from cdp_toolkit.identity.likeness import LIKENESS, columns_of, describe
 from cdp_toolkit.identity.links import link_records
 from cdp_toolkit.identity.probable import score_pairs
@@ -33,7 +34,7 @@ def propose(entity: str, identities: Frame, records: Frame, rules: IdentityRules
     """
     wanted, likeness = rules.probable[entity], LIKENESS[entity]
     keyed = engine.key64(describe(entity, records, rules, engine), {"id": "source_key"})
-    links = link_records(identities, rules).kept
+    links = link_records(identities, rules, engine).kept
     found = engine.connected_components(links.select(a="record_key", b="hub_key"))
     placed = engine.materialise(
         keyed.join(found, left_on="id", right_on="node", how="left").with_columns(
@@ -72,8 +73,7 @@ def probable_identities(proposals: Frame, wanted: Probable, engine: Engine) -> F
     Returns
     -------
     Frame
-        One row per record and proposal, in the namespace ``probable``, with the columns of ``entities/identities``
-        but for ``seen_at``.
+        One row per record and proposal, in the namespace ``probable``, with the columns of ``entities/identities``.
     """
     least = 2.0 if wanted.merge_above is None else wanted.merge_above
     sure = proposals.filter(nw.col("probability") >= least)
@@ -83,7 +83,9 @@ def probable_identities(proposals: Frame, wanted: Probable, engine: Engine) -> F
         for side in ("one_key", "other_key")
     ]
     spoken = nw.concat(sides).with_columns(_spoken=nw.concat_str(["namespace", "value"], separator=":"))
-    return engine.key64(spoken, {"record_key": "source_key", "value_key": "_spoken"}).drop("_spoken")
+    keyed = engine.key64(spoken, {"record_key": "source_key", "value_key": "_spoken"}).drop("_spoken")
+    # An identity that is worked out anew in each run is not newer than in the last one.
+    return keyed.with_columns(seen_at=nw.lit(EPOCH).cast(nw.Datetime("us", "UTC")))
 
 
 def decide(proposals: Frame, ids: Frame) -> Frame:
@@ -107,7 +109,7 @@ def decide(proposals: Frame, ids: Frame) -> Frame:
         placed = placed.join(own, on=f"{side}_key", how="left").rename({"profile_id": f"{side}_id"})
     is_merged = nw.col("one_id") == nw.col("other_id")
     decision = nw.when(is_merged).then(nw.lit("merged")).otherwise(nw.lit("review"))
-    return placed.with_columns(decision=decision).drop("one_id", "other_id")
+    return placed.select("entity", "one_key", "other_key", "probability", "evidence", decision=decision)
 
 
 def _apart(identities: Frame, placed: Frame) -> Frame:
