@@ -68,9 +68,9 @@ def load(sources: Annotated[list[str] | None, typer.Argument(help="Sources; all 
 
 
 @app.command()
-def stitch() -> None:
+def stitch(as_of: AsOf = None) -> None:
     """Find out which records are one, and make their profiles."""
-    _show(_workspace().stitch())
+    _show(_workspace().stitch(as_of=as_of))
 
 
 @app.command()
@@ -112,7 +112,7 @@ def run(
     workspace = _workspace()
     for done in (
         workspace.load(),
-        workspace.stitch(),
+        workspace.stitch(as_of=as_of),
         workspace.evaluate(as_of=as_of),
         workspace.activate(as_of=as_of),
     ):

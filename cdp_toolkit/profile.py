@@ -1,7 +1,7 @@
-"""One person or account as an analyst meets it: values, where each came from, and the records behind them."""
+"""One person or account as an analyst meets it: values, where each came from, and all that belongs to it."""
 
 from dataclasses import dataclass, field
-from html import escape
+from functools import cached_property
 from typing import Any
 
 import narwhals as nw
@@ -10,7 +10,11 @@ from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.identity.explain import IdentityExplanation
 from cdp_toolkit.identity.explain import explain as explain_identity
 from cdp_toolkit.lake import Lake
-from cdp_toolkit.profiles.explain import origins
+from cdp_toolkit.lake.packed import bucket_of
+from cdp_toolkit.profiles.build import table_of
+from cdp_toolkit.profiles.explain import derived_origins, origins
+from cdp_toolkit.profiles.neighbours import neighbours
+from cdp_toolkit.profiles.page import page, text
 from cdp_toolkit.profiles.policies import Policy
 
 _LARGEST = 2**63
@@ -29,9 +33,14 @@ class Profile:
     values
         Value by column, without nulls.
     origins
-        For each column with a value the record that it came from and what other records say.
+        For each column with a value the record that it came from, the rule of the merge policy that decided, and what
+        other records say; for a derived column how it is made.
     identity
         The records, the links between them and the links refused.
+    merge_policy
+        Name of the policy whose values these are.
+    lake
+        Where all that belongs to it is read, when it is asked for.
     """
 
     entity: str
@@ -39,6 +48,34 @@ class Profile:
     values: dict[str, Any]
     origins: list[dict[str, Any]] = field(repr=False)
     identity: IdentityExplanation = field(repr=False)
+    merge_policy: str
+    lake: Lake = field(repr=False)
+
+    @cached_property
+    def neighbours(self) -> dict[str, list[dict[str, Any]]]:
+        """Rows of what belongs to it, by kind, the first 50 of each.
+
+        Those of a person are ``components`` (what each source record says), ``identities`` and ``accounts``; those of an
+        account ``people``, ``opportunities``, ``pipelines`` (a row a currency) and ``roles``.
+        """
+        tables = self.lake
+        return neighbours(
+            lambda name: tables.scan(f"profiles/{table_of(name, self.merge_policy)}"),
+            tables.engine,
+            self.entity,
+            self.profile_id,
+        )
+
+    @cached_property
+    def segments(self) -> list[dict[str, Any]]:
+        """Segments that it is or was in: ``segment``, ``status``, first and latest entry, and exit."""
+        if not self.lake.exists("segments/membership"):
+            return []
+        # Of the packed membership only the bucket of this profile is unpacked.
+        own: dict[str, list[str | int]] = {"entity": [self.entity], "bucket": [bucket_of(self.profile_id)]}
+        rows = self.lake.scan("segments/membership", only=own).filter(nw.col("profile_id") == self.profile_id)
+        found = self.lake.engine.collect(rows.drop("entity", "profile_id")).to_pylist()
+        return sorted(found, key=lambda row: (row["status"] != "realized", row["segment"]))
 
     def explain(self) -> IdentityExplanation:
         """Say why these records are one.
@@ -55,19 +92,20 @@ class Profile:
         lines = [f"{self.entity} {self.profile_id}"]
         for each in self.origins:
             others = f" (others say {', '.join(each['others'])})" if each["others"] else ""
-            lines.append(f"  {each['column']}: {each['value']}  ← {each['source_key']} ({each['rule']}){others}")
+            origin = f"{each['source_key']} ({each['rule']})" if each["source_key"] else each["rule"]
+            lines.append(f"  {each['column']}: {text(each['value'])}  ← {origin}{others}")
         return "\n".join(lines)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><td>{escape(each['column'])}</td><td>{escape(str(each['value']))}</td>"
-            f"<td>{escape(each['source_key'])}</td><td>{escape(', '.join(each['others']))}</td></tr>"
-            for each in self.origins
-        )
-        head = "<tr><th>column</th><th>value</th><th>from</th><th>others say</th></tr>"
-        return f"<b>{self.entity} {self.profile_id}</b><table>{head}{rows}</table>"
+        names = [self.values.get(name) for name in ("first_name", "last_name")]
+        name = self.values.get("account_name") or " ".join(filter(None, names)) or self.values.get("email")
+        policy = "" if self.merge_policy == Policy().name else f", merge policy {self.merge_policy}"
+        told = f"{self.entity} {self.profile_id}, {text(self.values['records'])} records{policy}"
+        titles = {"components": "Records"}
+        sections = {titles.get(kind, kind.capitalize()): rows for kind, rows in self.neighbours.items()}
+        return page(str(name or self.profile_id), told, self.origins, sections | {"Segments": self.segments})
 
 
 def find_profile(lake: Lake, entity: str, identity: str | int, policy: Policy | None = None) -> Profile:
@@ -94,21 +132,25 @@ def find_profile(lake: Lake, entity: str, identity: str | int, policy: Policy | 
     UnknownNameError
         If nobody is known by it.
     """
-    policy = policy or Policy()
+    policy, model = policy or Policy(), lake.model.entity(entity)
     profiles = lake.scan(f"profiles/{policy.table(entity)}")
     found = lake.engine.collect(
         profiles.filter(nw.col("profile_id") == _profile_id(lake, entity, identity))
     ).to_pylist()
     if not found:
         raise UnknownNameError(entity, str(identity), [])
-    profile_id = found[0]["profile_id"]
+    values = {name: value for name, value in found[0].items() if value is not None}
+    profile_id = values["profile_id"]
     ids, records = lake.scan(f"identity/{entity}_ids"), lake.scan(f"entities/{entity}")
+    recorded = origins(records, ids, model, lake.engine, profile_id=profile_id, policy=policy)
     return Profile(
         entity,
         profile_id,
-        {name: value for name, value in found[0].items() if value is not None},
-        origins(records, ids, lake.model.entity(entity), lake.engine, profile_id=profile_id, policy=policy),
+        values,
+        recorded + derived_origins(values, model),
         explain_identity(profile_id, lake.scan, entity, lake.engine),
+        policy.name,
+        lake,
     )
 
 

@@ -26,6 +26,7 @@ from cdp_toolkit.model import Model
 from cdp_toolkit.profile import Profile, find_profile
 from cdp_toolkit.profiles.build import table_of
 from cdp_toolkit.profiles.definition import DEFAULT
+from cdp_toolkit.profiles.merge import merge_origins
 from cdp_toolkit.profiles.policies import Policy, resolve
 from cdp_toolkit.segments.computed import define
 from cdp_toolkit.segments.definition import Segment
@@ -268,6 +269,26 @@ class Workspace:
             Keyed by ``profile_id``; a relation of DuckDB if that is the engine.
         """
         return (self.lake.scan(name) if "/" in name or name == "runs" else self._tables(merge_policy)(name)).to_native()
+
+    def origins(self, entity: str = "person", *, merge_policy: str | None = None) -> Any:
+        """Return where every value of every profile comes from.
+
+        Parameters
+        ----------
+        entity
+            An entity whose records are stitched, such as ``person`` or ``account``.
+        merge_policy
+            Whose values are meant; those of the default policy if none is named.
+
+        Returns
+        -------
+        polars.LazyFrame
+            One row a profile: ``profile_id``, and for each column of the entity the source key of the record that its
+            value is taken from.
+        """
+        records, ids = self.lake.scan(f"entities/{entity}"), self.lake.scan(f"identity/{entity}_ids")
+        known = self.model.entity(entity)
+        return merge_origins(records, ids, known, self.lake.engine, self._policy(merge_policy)).to_native()
 
     def members(self, segment: str, *, as_of: Moment = None, via: str | None = None) -> Any:
         """Return who is in an audience, or was.

@@ -1,5 +1,7 @@
 """Why a profile shows the value that it shows: whose value it is, by which rule, and what other records say."""
 
+from collections.abc import Mapping
+
 import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
@@ -56,3 +58,27 @@ def origins(
                  "others": list(dict.fromkeys(map(str, said)))}
             )  # fmt: skip
     return shown
+
+
+def derived_origins(values: Mapping[str, object], entity: Entity) -> list[dict[str, object]]:
+    """Return how the values are made that no single record carries.
+
+    Parameters
+    ----------
+    values
+        Value by column of one profile.
+    entity
+        The entity.
+
+    Returns
+    -------
+    list of dict
+        As ``origins``, without a record; the rule says what the value is made of.
+    """
+    how = {field.name: field.derived for field in entity.fields.values() if field.derived}
+    how |= dict.fromkeys(UNITED, "collected from all records")
+    return [
+        {"column": column, "value": values[column], "source_key": None, "updated_at": None, "rule": rule, "others": []}
+        for column, rule in how.items()
+        if values.get(column) is not None
+    ]

@@ -13,7 +13,12 @@ def walk(folder, engine):
     settings = folder / "cdp.yaml"
     settings.write_text(f"{settings.read_text('utf-8')}\nengine: {engine}\n", "utf-8")
     workspace = cdp.Workspace(folder)
-    runs = (workspace.load(), workspace.stitch(), workspace.evaluate(as_of=AS_OF), workspace.activate(as_of=AS_OF))
+    runs = (
+        workspace.load(),
+        workspace.stitch(as_of=AS_OF),
+        workspace.evaluate(as_of=AS_OF),
+        workspace.activate(as_of=AS_OF),
+    )
     return [(run.outcome, run.counts, run.details) for run in runs]
 
 

@@ -14,7 +14,12 @@ AS_OF = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
 def test_each_verb_repeated_without_a_change_writes_nothing_and_says_so(line):
     workspace, before = line.workspace, line.workspace.lake.log.versions()
 
-    repeats = [workspace.load(), workspace.stitch(), workspace.evaluate(as_of=AS_OF), workspace.activate(as_of=AS_OF)]
+    repeats = [
+        workspace.load(),
+        workspace.stitch(as_of=AS_OF),
+        workspace.evaluate(as_of=AS_OF),
+        workspace.activate(as_of=AS_OF),
+    ]
 
     assert [run.outcome for run in repeats] == ["unchanged"] * 4
     assert workspace.lake.log.versions() == before
