@@ -1,0 +1,186 @@
+"""Whose membership may have changed since the last evaluation: all others need no second look.
+
+A profile has to be looked at again if a row that its segments read is new, gone or other than it was, or lies where a
+window of time has moved; wherever that row is, the way to the profile is walked backwards. Only the columns that are
+read are compared.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import narwhals as nw
+import numpy as np
+import numpy.typing as npt
+
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.errors import CdpError
+from cdp_toolkit.model import Model
+from cdp_toolkit.segments.bindings import Bindings
+from cdp_toolkit.segments.compile import Scan, row_id_of
+from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.segments.expressions import expression
+from cdp_toolkit.segments.pql.bound import Column, Leaf, leaves
+from cdp_toolkit.segments.pql.times import Clock
+from cdp_toolkit.segments.reading import Reading, UnclearError, Window, reading_of
+
+Ids = npt.NDArray[np.int64]
+
+_MOST = 0.3
+"""Beyond this share of the profiles, looking at all of them is as fast."""
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The profile tables as the last evaluation read them and as they are.
+
+    Parameters
+    ----------
+    now
+        Gives ``profiles/<name>``.
+    differing
+        Gives for a name the rows of the last evaluation's version and of this one, but for rows that are surely in both;
+        None where the two versions are one.
+    before
+        The moment of the last evaluation.
+    after
+        The moment of this one.
+    """
+
+    now: Scan
+    differing: Callable[[str], tuple[Frame, Frame] | None]
+    before: Clock
+    after: Clock
+
+
+@dataclass(frozen=True)
+class Again:
+    """What has to be evaluated.
+
+    Parameters
+    ----------
+    whole
+        Segments that have to be evaluated for all profiles, and why.
+    profiles
+        By entity the ids of the profiles to look at for all other segments, with those that are no more.
+    """
+
+    whole: Mapping[str, str] = field(default_factory=dict)
+    profiles: Mapping[str, Ids] = field(default_factory=dict)
+
+
+def again(segments: Sequence[Segment], names: Sequence[str], versions: Versions, model: Model, engine: Engine) -> Again:
+    """Return which profiles have to be evaluated for which segments.
+
+    Parameters
+    ----------
+    segments
+        All segments of the workspace, with the definitions of the last evaluation.
+    names
+        Those to evaluate, all of which the last evaluation evaluated.
+    versions
+        Profile tables and moments of both evaluations.
+    model
+        Entities and relations.
+    engine
+        Runs the comparison.
+
+    Returns
+    -------
+    Again
+        A segment that is wrong, or whose change by time is unclear, is evaluated whole.
+    """
+    roots: dict[str, Reading] = {}
+    whole: dict[str, str] = {}
+    followed: dict[str, list[str]] = {}
+    then, since = Bindings(segments, model, versions.before), Bindings(segments, model, versions.after)
+    for segment in (each for each in segments if each.name in names):
+        try:
+            before, after = then.condition(segment), since.condition(segment)
+            reading = reading_of(segment.entity, before, after, model)
+        except CdpError as error:
+            whole[segment.name] = error.message
+            continue
+        roots.setdefault(segment.entity, Reading(segment.entity)).join(reading)
+        followed.setdefault(segment.entity, []).append(segment.name)
+    profiles: dict[str, Ids] = {}
+    for entity, root in roots.items():
+        try:
+            profiles[entity] = _few(_Trace(versions, model).of(root, "profile_id"), versions.now(entity), engine)
+        except UnclearError as error:
+            whole |= dict.fromkeys(followed[entity], error.message)
+    return Again(whole, profiles)
+
+
+def _few(found: Frame | None, rows: Frame, engine: Engine) -> Ids:
+    if found is None:
+        return np.empty(0, np.int64)
+    ids: Ids = engine.collect(found)["profile_id"].drop_null().to_numpy()
+    (count,) = engine.collect(rows.select(count=nw.len()))["count"].to_pylist()
+    if len(ids) > _MOST * count:
+        raise UnclearError(f"{len(ids):,} of {count:,} profiles may have changed.")
+    return ids
+
+
+@dataclass(frozen=True)
+class _Trace:
+    versions: Versions
+    model: Model
+
+    def of(self, reading: Reading, key: str) -> Frame | None:
+        """Return one column ``key`` of the rows that may answer otherwise than before, each value once."""
+        found = [rows.select(key) for rows in self._touched(reading, key)]
+        return nw.concat(found).unique(key) if found else None
+
+    def _touched(self, reading: Reading, key: str) -> Iterator[Frame]:
+        entity = self.model.entity(reading.entity)
+        row_id = row_id_of(reading.entity)
+        near = {entity.relations[name].near for name in reading.behind if not entity.relations[name].many}
+        own = {row_id} if any(entity.relations[name].many for name in reading.behind) else set()
+        yield from self._other(reading.entity, [key, *sorted((reading.columns | near | own) - {key})])
+        rows = self.versions.now(reading.entity)
+        for window in reading.windows:
+            yield rows.filter(_inside(window, self.versions.after))
+        for name, behind in reading.behind.items():
+            relation = entity.relations[name]
+            if not relation.many:
+                ids = self.of(behind, "profile_id")
+                if ids is not None:
+                    yield _among(rows, relation.near, ids, "profile_id")
+            elif relation.through is None:
+                owners = self.of(behind, relation.far)
+                if owners is not None:
+                    yield _among(rows, row_id, owners, relation.far)
+            else:
+                for pairs in self._tied(behind, relation.through, relation.near, relation.far):
+                    yield _among(rows, row_id, pairs, relation.near)
+
+    def _tied(self, behind: Reading, through: str, near: str, far: str) -> Iterator[Frame]:
+        """Return the owners of ties that changed, or that lead to rows that changed."""
+        yield from (rows.select(near) for rows in self._other(through, [near, far]))
+        ids = self.of(behind, "profile_id")
+        if ids is not None:
+            yield _among(self.versions.now(through), far, ids, "profile_id").select(near)
+
+    def _other(self, name: str, columns: Sequence[str]) -> Iterator[Frame]:
+        """Return the rows that only one of the two versions has, by these columns."""
+        differing = self.versions.differing(name)
+        if differing is None:
+            return
+        for rows in differing:
+            missing = sorted({*columns} - {*rows.collect_schema().names()})
+            if missing:
+                raise UnclearError(f"profiles/{name} had no column {missing[0]}.")
+        signed = [rows.select(*columns, _one=nw.lit(sign)) for rows, sign in zip(differing, (-1, 1), strict=True)]
+        counted = nw.concat(signed).group_by(*columns).agg(nw.col("_one").sum())
+        yield counted.filter(nw.col("_one") != 0)
+
+
+def _inside(window: Window, clock: Clock) -> nw.Expr:
+    columns: dict[Leaf, str] = {leaf: leaf.name for leaf in leaves(window.value) if isinstance(leaf, Column)}
+    value, low, high = (expression(each, columns, clock) for each in (window.value, window.low, window.high))
+    return value.is_between(low, high)
+
+
+def _among(rows: Frame, column: str, ids: Frame, other: str) -> Frame:
+    keys = ids.select(_among=nw.col(other))
+    return rows.join(keys, left_on=column, right_on="_among", how="semi")
