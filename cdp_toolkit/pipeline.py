@@ -8,7 +8,6 @@ from datetime import datetime
 from functools import partial
 
 import narwhals as nw
-import pyarrow as pa
 
 from cdp_toolkit.destinations.deliver import deliver
 from cdp_toolkit.destinations.destination import Connection
@@ -17,7 +16,7 @@ from cdp_toolkit.engines import Frame
 from cdp_toolkit.entities.build import build_entities
 from cdp_toolkit.entities.identities import record_identities
 from cdp_toolkit.entities.landed import LandedSource
-from cdp_toolkit.errors import DataError, UnknownNameError
+from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.evidence import derive_identities
 from cdp_toolkit.identity.judgements import Judgement, judged_identities
@@ -31,9 +30,7 @@ from cdp_toolkit.profiles.definition import DEFAULT
 from cdp_toolkit.profiles.policies import Policy
 from cdp_toolkit.segments.computed import Computed, changes, compute, with_values
 from cdp_toolkit.segments.definition import Segment
-from cdp_toolkit.segments.evaluate import Evaluation
-from cdp_toolkit.segments.evaluate import evaluate as evaluate_segments
-from cdp_toolkit.segments.membership import HISTORY, MEMBERSHIP, Moves, membership
+from cdp_toolkit.segments.step import Found, Step
 from cdp_toolkit.sources.land import land
 from cdp_toolkit.sources.source import Source
 
@@ -326,105 +323,49 @@ def evaluate(
     Run
         Counts of segments, members, entered and left; ``details`` has the size of each audience.
     """
-    with lake.run("evaluate", definitions=digest([segment.model_dump() for segment in segments])) as run:
+    definitions = digest([segment.model_dump() for segment in segments], timezone, lake.model.model_dump())
+    with lake.run("evaluate", definitions=definitions) as run:
         run.next_step = "See what would be sent: `activate --dry-run`."
-        names = [segment.name for segment in segments if segment.status == "active"] if only is None else list(only)
-
-        def evaluated(policy: str, these: Sequence[str]) -> Evaluation:
-            scan = partial(_scan_profiles, run, policy)
-            return evaluate_segments(
-                segments, scan, lake.model, as_of=as_of, timezone=timezone, only=these, engine=lake.engine
-            )
-
-        find = _moves(run, lake, as_of)
-        chosen = [each for each in segments if each.name in names]
-        found, moved = _by_policy(evaluated, chosen, policies, lake, find)
-        run.problems += [f"{name}: {error.message}" for name, error in found.failed.items()]
+        last = lake.log.last("evaluate")
+        is_same = last is not None and last["definitions"] == definitions
+        numbering = lake.numbering()
+        step = Step(run, segments, lake.model, lake.engine, numbering, as_of, timezone, last if is_same else None)
+        active = {segment.name for segment in segments if segment.status == "active"}
+        found = _by_policy(step, [each for each in segments if each.name in active & set(only or active)], policies)
+        run.problems += [f"{name}: {problem}" for name, problem in found.failed.items()]
         # A segment that is no more, or no longer active, has no members: they leave it now.
-        gone = {*_sizes(run, lake)} - {segment.name for segment in segments if segment.status == "active"}
-        changed = _keep_membership(run, lake, find, [*moved, *find.of_ended(gone)]) if found.evaluated else {}
+        gone = {*_sizes(run, lake)} - active
+        changed = step.keep([*found.moved, *step.moves.of_ended(gone)]) if found.methods else {}
         sizes = _sizes(run, lake)
-        run.counts |= {"segments": len(found.evaluated), "members": sum(sizes.values()), "entered": 0, "exited": 0}
+        run.counts |= {"segments": len(found.methods), "members": sum(sizes.values()), "entered": 0, "exited": 0}
         run.counts |= changed
-        run.details["audiences"] = {name: sizes.get(name, 0) for name in sorted({*sizes, *found.evaluated})}
+        run.details["audiences"] = {name: sizes.get(name, 0) for name in sorted({*sizes, *found.methods})}
         run.details["methods"] = {name: f"{method}: {reason}" for name, (method, reason) in found.methods.items()}
-        run.details["evaluation"] = {"as_of": as_of.isoformat()}
+        run.details["evaluation"] = {"as_of": as_of.isoformat(), **found.looked_at}
         if not changed:
             run.nothing_to_do()
     return _result(run)
 
 
 def _scan_profiles(run: OpenRun, policy: str, name: str) -> Frame:
-    return run.scan(name if "/" in name else f"profiles/{table_of(name, policy)}")
+    return run.scan(_table_of(policy, name))
 
 
-def _by_policy(
-    evaluate_these: Callable[[str, Sequence[str]], Evaluation],
-    segments: Sequence[Segment],
-    policies: Sequence[str],
-    lake: Lake,
-    find: Moves,
-) -> tuple[Evaluation, list[pa.Table]]:
+def _table_of(policy: str, name: str) -> str:
+    return name if "/" in name else f"profiles/{table_of(name, policy)}"
+
+
+def _by_policy(step: Step, segments: Sequence[Segment], policies: Sequence[str]) -> Found:
     """Return who moved, of each segment among the profiles of its merge policy."""
-    found = evaluate_these(DEFAULT, [])
-    moved: list[pa.Table] = []
+    found = Found()
     for policy in dict.fromkeys(segment.merge_policy or DEFAULT for segment in segments):
         names = [segment.name for segment in segments if (segment.merge_policy or DEFAULT) == policy]
         if policy in policies:
-            one, tables = _evaluated(partial(evaluate_these, policy), names, lake, find)
-            found, moved = _together(found, one), moved + tables
+            found += step.evaluate(names, partial(_table_of, policy))
         else:
             problem = UnknownNameError("merge policy", policy, policies)
-            found = replace(found, failed={**found.failed, **dict.fromkeys(names, problem)})
-    return found, moved
-
-
-def _together(one: Evaluation, other: Evaluation) -> Evaluation:
-    return replace(
-        one,
-        evaluated=(*one.evaluated, *other.evaluated),
-        failed={**one.failed, **other.failed},
-        methods={**one.methods, **other.methods},
-    )
-
-
-def _moves(run: OpenRun, lake: Lake, as_of: datetime) -> Moves:
-    previous = run.packed("segments/membership") if run.exists("segments/membership") else None
-    return Moves(previous, lake.numbering(), lake.engine, as_of, run.started_at)
-
-
-def _evaluated(
-    evaluate_these: Callable[[Sequence[str]], Evaluation], names: Sequence[str], lake: Lake, find: Moves
-) -> tuple[Evaluation, list[pa.Table]]:
-    """Return who moved, computed bucket by bucket; where the engine fails, in halves, until it is known on which one."""
-    try:
-        found = evaluate_these(names)
-        return found, list(find.of_parts(found.parts()))
-    except lake.engine.errors as error:
-        if len(names) == 1:
-            return replace(evaluate_these([]), failed={names[0]: DataError(_first_line(error))}), []
-    middle = len(names) // 2
-    (one, members), (other, others) = (
-        _evaluated(evaluate_these, half, lake, find) for half in (names[:middle], names[middle:])
-    )
-    return _together(one, other), members + others
-
-
-def _first_line(error: Exception) -> str:
-    return f"The engine could not evaluate it: {str(error).strip().splitlines()[0]}"
-
-
-def _keep_membership(run: OpenRun, lake: Lake, find: Moves, moved: Sequence[pa.Table]) -> dict[str, int]:
-    """Write who moved and where all stand now; return how many entered and exited, nothing if nobody did."""
-    moves = pa.concat_tables([HISTORY.empty_table(), *moved])
-    if not len(moves) and find.previous is not None:
-        return {}
-    run.write("segments/numbering", find.numbering.added(), mode="append")
-    run.write("segments/history", moves, mode="append")
-    batches = membership(find.previous, moves, find.numbering, lake.engine)
-    run.write("segments/membership", pa.RecordBatchReader.from_batches(MEMBERSHIP, batches), mode="overwrite")
-    counted = moves.group_by("change").aggregate([("profiles", "sum")]).to_pylist()
-    return {row["change"]: row["profiles_sum"] for row in counted}
+            found += Found(failed=dict.fromkeys(names, problem.message))
+    return found
 
 
 def _sizes(run: OpenRun, lake: Lake) -> dict[str, int]:

@@ -271,3 +271,31 @@ def test_an_id_that_was_given_up_still_finds_the_profile_and_says_why(lake, load
     assert len({each.profile_id for each in found}) == 1
     assert f"was merged into {found[0].profile_id}: same email" in str(found[0].explain())
     assert run.counts["people"] == 1
+
+
+PEOPLE = [person(f"{number}@m.Marketo", person_score=90.0, city="Bonn") for number in range(8)]
+HIGH = [
+    Segment(name="high", pql="person_score > 80"),
+    Segment(name="news", pql="created_at occurs <= 7 days before now"),
+]
+
+
+def test_an_evaluation_looks_only_at_whom_may_have_changed_and_says_so(lake, loaded, rows):
+    names = [name for number in range(8) for name in carried(f"{number}@m.Marketo")]
+    loaded({"person": PEOPLE}, names)
+    pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+    first = pipeline.evaluate(lake, HIGH, as_of=JUNE, timezone="UTC")
+    loaded({"person": [*PEOPLE[:6], PEOPLE[6] | {"city": "Köln"}, PEOPLE[7] | {"person_score": 10.0}]}, names)
+    pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+
+    second = pipeline.evaluate(lake, HIGH, as_of=JUNE, timezone="UTC")
+    third = pipeline.evaluate(lake, HIGH, as_of=JUNE, timezone="UTC")
+    other = pipeline.evaluate(lake, HIGH[:1], as_of=JUNE, timezone="UTC")
+
+    assert first.details["evaluation"]["high"] == "all profiles: first evaluated with these definitions"
+    assert second.details["evaluation"]["person"] == "1 of 8 profiles"
+    assert (second.counts["exited"], second.counts["members"]) == (1, 7)
+    assert third.details["evaluation"]["person"] == "0 of 8 profiles"
+    assert third.outcome == "unchanged"
+    assert other.details["evaluation"]["high"].startswith("all profiles")
+    assert rows(lake.scan("segments/history"), "segment", "change").count(("high", "exited")) == 1

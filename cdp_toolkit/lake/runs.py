@@ -89,6 +89,24 @@ class OpenRun:
         """When the run began."""
         return self._started_at
 
+    def differing(self, name: str, before: int) -> tuple[Frame, Frame] | None:
+        """Return the rows by which a table may differ from an earlier version.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        before
+            The earlier version.
+
+        Returns
+        -------
+        tuple of Frame or None
+            See ``Store.differing``; None where this run reads that very version.
+        """
+        now = self._pinned(name)
+        return None if now is None or now == before else self._store.differing(name, before, now)
+
     def exists(self, name: str) -> bool:
         """Tell whether there is a version to scan.
 

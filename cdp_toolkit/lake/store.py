@@ -141,6 +141,32 @@ class Store:
             rows = rows.filter(nw.col(column).is_in(list(values)))
         return rows
 
+    def differing(self, name: str, before: int, now: int) -> tuple[Frame, Frame]:
+        """Return the rows by which two versions may differ: those in files that the two do not share.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        before, now
+            The versions.
+
+        Returns
+        -------
+        rows before, rows now
+            Rows that are in both versions may be among them, in both frames then.
+        """
+        deltas = [
+            DeltaTable(f"{self.uri}/{name}", version=each, storage_options=self.options) for each in (before, now)
+        ]
+        old, new = (set(delta.file_uris()) for delta in deltas)
+        frames = (
+            self.engine.scan(sorted(files), pa.schema(delta.schema().to_arrow()))
+            for files, delta in zip((old - new, new - old), deltas, strict=True)
+        )
+        one, other = frames
+        return one, other
+
     def numbering(self) -> Numbering:
         """Return which profiles the bits of packed tables mean.
 

@@ -16,9 +16,9 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.errors import CdpError
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.bindings import Bindings
-from cdp_toolkit.segments.compile import Scan, row_id_of
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.expressions import expression
+from cdp_toolkit.segments.listed import Scan, row_id_of
 from cdp_toolkit.segments.pql.bound import Column, Leaf, leaves
 from cdp_toolkit.segments.pql.times import Clock
 from cdp_toolkit.segments.reading import Reading, UnclearError, Window, reading_of
@@ -114,7 +114,10 @@ def again(segments: Sequence[Segment], names: Sequence[str], versions: Versions,
 def _few(found: Frame | None, rows: Frame, engine: Engine) -> Ids:
     if found is None:
         return np.empty(0, np.int64)
-    ids: Ids = engine.collect(found)["profile_id"].drop_null().to_numpy()
+    try:
+        ids: Ids = engine.collect(found)["profile_id"].drop_null().to_numpy()
+    except engine.errors as error:  # files of a version that was cleaned up
+        raise UnclearError("The tables of the last evaluation cannot be read any more.") from error
     (count,) = engine.collect(rows.select(count=nw.len()))["count"].to_pylist()
     if len(ids) > _MOST * count:
         raise UnclearError(f"{len(ids):,} of {count:,} profiles may have changed.")

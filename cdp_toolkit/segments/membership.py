@@ -113,7 +113,7 @@ class Moves:
             Rows of ``segments/history`` as they are on disk.
         """
         for part in parts:
-            flags = self.engine.collect(part.flags)
+            flags = part.collect(self.engine)
             yield from self._of_part(part, flags, (looked_at or {}).get(part.entity))
 
     def _of_part(self, part: Part, flags: pa.Table, looked_at: Ids | None) -> Iterator[pa.Table]:

@@ -11,6 +11,7 @@ from typing import Any, cast
 from cdp_toolkit.errors import CdpError
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.expressions import COMPARISONS
+from cdp_toolkit.segments.listed import TO_HISTORY
 from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, Column, Constant, InSegment, leaves
 
 
@@ -148,6 +149,11 @@ class _Reader:
 
     def _at(self, reading: Reading, relations: Iterable[str]) -> Reading:
         for name in relations:
+            if name.endswith("[]") and name != TO_HISTORY:  # the items of a list change with its column
+                column = name.removesuffix("[]")
+                reading.columns.add(column)
+                reading = Reading(f"{reading.entity}.{column}")
+                continue
             relation = self.model.entity(reading.entity).relations.get(name)
             if relation is None:
                 raise UnclearError(f"{name} is no relation of {reading.entity}.")
