@@ -20,6 +20,7 @@ from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.evidence import derive_identities
 from cdp_toolkit.identity.judgements import Judgement, judged_identities
+from cdp_toolkit.identity.matching import MATCHED_FROM, match_accounts
 from cdp_toolkit.identity.proposals import decide, probable_identities, propose
 from cdp_toolkit.identity.stitch import Evidence, Past, Stitcher
 from cdp_toolkit.identity.values import Values, add_spellings, settle_values
@@ -154,6 +155,7 @@ def stitch(
                 run.nothing_to_do()
         else:
             _stitch_identities(run, lake, rules, judgements, as_of)
+            _match_accounts(run, lake, rules, as_of)
             for name, frame in build_profiles(run.scan, lake.model, policies, lake.engine):
                 run.replace(f"profiles/{name}", frame)
             _note_accounts(run)
@@ -251,6 +253,13 @@ def _keep(run: OpenRun, entity: str, name: str, rows: Frame) -> Frame:
     rows = rows.with_columns(entity=nw.lit(entity)).select(*TABLES[table].columns)
     whole = run.replace(table, rows) if is_first else run.append(table, rows)
     return whole.filter(nw.col("entity") == entity)
+
+
+def _match_accounts(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: datetime) -> None:
+    name = "identity/account_matches"
+    tables = {table: run.scan(table) for table in MATCHED_FROM}
+    previous = run.scan(name) if run.exists(name) else None
+    run.replace(name, match_accounts(tables, previous, rules, lake.engine, as_of=as_of))
 
 
 def _note_accounts(run: OpenRun) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 
 from cdp_toolkit.demo.dice import Dice, only
-from cdp_toolkit.demo.words import COMPANY_ENDS, COMPANY_KINDS, COMPANY_STARTS, COUNTRIES, INDUSTRIES
+from cdp_toolkit.demo.words import COMPANY_ENDS, COMPANY_KINDS, COMPANY_STARTS, COUNTRIES, INDUSTRIES, LEGAL_FORMS
 
 PEOPLE_PER_COMPANY = 12
 ACME = 2  # a large company, so that it has people of every kind
@@ -24,7 +24,7 @@ def make_companies(persons: int, dice: Dice) -> pl.DataFrame:
     -------
     polars.DataFrame
         One row a company: ``company`` (its number; the first are the largest), ``weight`` (share of the people),
-        ``company_name``, ``domain``, ``industry``, ``company_country``, ``company_city``, ``revenue`` (a year, in
+        ``company_name``, ``legal_name`` (as its papers say), ``domain``, ``industry``, ``company_country``, ``company_city``, ``revenue`` (a year, in
         dollars), ``employees``, ``parent`` and ``related`` (numbers, or null), ``in_crm``, ``in_marketo`` and
         ``is_synced`` (Marketo knows the CRM's id).
     """
@@ -43,7 +43,7 @@ def make_companies(persons: int, dice: Dice) -> pl.DataFrame:
         in_marketo=dice.chance(0.9, rows=rows),
         is_synced=dice.chance(0.85, rows=rows),
     )
-    return _name(_known_parents(companies), dice).pipe(_acme).drop("city")
+    return _legal(_name(_known_parents(companies), dice).pipe(_acme).drop("city"), dice)
 
 
 def _parents(rows: int, dice: Dice) -> pl.Series:
@@ -96,3 +96,11 @@ def _acme(companies: pl.DataFrame) -> pl.DataFrame:
     return companies.with_columns(
         pl.when(is_acme).then(pl.lit(value)).otherwise(name).alias(name) for name, value in acme.items()
     )
+
+
+def _legal(companies: pl.DataFrame, dice: Dice) -> pl.DataFrame:
+    """Give six in ten companies the legal form of their country behind their name."""
+    form = companies["company_country"].replace_strict(LEGAL_FORMS)
+    has_form = dice.chance(0.6, rows=companies.height) & (companies["company"] != ACME)
+    full = pl.select(pl.format("{} {}", companies["company_name"], form)).to_series()
+    return companies.with_columns(legal_name=full.zip_with(has_form, companies["company_name"]))

@@ -8,6 +8,7 @@ from cdp_toolkit.demo.activities import TYPES
 from cdp_toolkit.demo.dice import Dice
 from cdp_toolkit.demo.people import as_employed
 from cdp_toolkit.demo.slips import lost, written_emails, written_names
+from cdp_toolkit.demo.walkins import typed
 from cdp_toolkit.demo.words import LEAD_SOURCES
 
 FIRST_COMPANY = 50_001
@@ -53,6 +54,7 @@ def export_leads(
     who = as_employed(people[rows["person"]], rows["company"])
     firm = companies[rows["company"]]
     first, last = written_names(who, rows["is_former_name"], dice, mistyped=0.03, swapped=0.01)
+    company, website = typed(who, firm, rows["company"])
     is_primary = rows["kind"] == "primary"
     score = who["score"].zip_with(is_primary, who["score"] // 2)
     return rows.select(
@@ -60,8 +62,9 @@ def export_leads(
         first.alias("firstName"), last.alias("lastName"),
         written_emails(rows["email"], dice).alias("email"),
         lost(who["phone"], 0.05, dice).alias("phone"), who["title"].alias("title"), who["department"].alias("department"),
-        firm["company_name"].alias("company"), company_ids(companies).gather(rows["company"]).alias("contactCompany"),
-        pl.format("https://www.{}", firm["domain"]).alias("website"), who["street"].alias("address"),
+        company.alias("company"),
+        pl.when(~who["is_walk_in"]).then(company_ids(companies).gather(rows["company"])).alias("contactCompany"),
+        website.alias("website"), who["street"].alias("address"),
         who["city"].alias("city"), lost(who["postal_code"], 0.05, dice).alias("postalCode"), who["country"].alias("country"),
         score.alias("leadScore"),
         dice.pick(list(LEAD_SOURCES), rows=rows.height, weights=list(LEAD_SOURCES.values())).alias("leadSource"),

@@ -12,6 +12,7 @@ from cdp_toolkit.demo.dice import Dice
 from cdp_toolkit.demo.people import make_devices, make_people
 from cdp_toolkit.demo.records import Records, make_records
 from cdp_toolkit.demo.sales import interested, make_deal_roles, make_opportunities
+from cdp_toolkit.demo.walkins import let_walk_in
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ def make_reality(persons: int, seed: int, as_of: datetime) -> Reality:
     """
     companies = make_companies(persons, Dice(seed, "companies"))
     people = make_people(persons, companies, as_of, Dice(seed, "people"))
+    people = let_walk_in(people, companies, Dice(seed, "walk-ins"))
     devices = make_devices(people, Dice(seed, "devices"))
     records = make_records(people, companies, devices, as_of, seed)
     campaigns = make_campaigns(persons, as_of, Dice(seed, "campaigns"))

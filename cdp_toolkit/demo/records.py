@@ -81,8 +81,8 @@ def _touched(known_at: pl.Series, as_of: datetime, dice: Dice) -> pl.Series:
 
 
 def _contacts(owners: pl.DataFrame, dice: Dice) -> pl.DataFrame:
-    """Make a contact for four in ten people of known companies, and a few that were merged away in Salesforce."""
-    chosen = owners.filter(pl.col("in_crm") & dice.chance(0.42, rows=owners.height))
+    """Make a contact for four in ten people of known companies who did not walk in, and a few that were merged away in Salesforce."""
+    chosen = owners.filter(pl.col("in_crm") & dice.chance(0.42, rows=owners.height) & ~pl.col("is_walk_in"))
     live = chosen.select(
         "person", "company", "email", "is_synced", created_at="known_at", updated_at="updated_at",
         contact_id=salesforce_ids("003", np.arange(chosen.height)),

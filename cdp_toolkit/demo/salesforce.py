@@ -9,6 +9,7 @@ from cdp_toolkit.demo.dice import Dice
 from cdp_toolkit.demo.keys import salesforce_ids
 from cdp_toolkit.demo.people import as_employed
 from cdp_toolkit.demo.slips import national, written_emails, written_names
+from cdp_toolkit.demo.walkins import typed
 from cdp_toolkit.demo.words import LEAD_SOURCES
 
 
@@ -72,7 +73,7 @@ def export_accounts(companies: pl.DataFrame, ids: pl.Series, as_of: datetime, di
     created_at = dice.before(as_of, (300, 900), rows=rows)
     updated_at = created_at + pl.duration(days=200)
     return companies.select(
-        ids.alias("Id"), pl.col("company_name").alias("Name"), ids.gather(companies["parent"]).alias("ParentId"),
+        ids.alias("Id"), pl.col("legal_name").alias("Name"), ids.gather(companies["parent"]).alias("ParentId"),
         pl.format("A-{}", pl.col("company").cast(pl.String).str.zfill(6)).alias("AccountNumber"),
         dice.pick(["Customer", "Prospect", "Partner"], rows=rows, weights=[3, 6, 1]).alias("Type"),
         dice.pick(["Hot", "Warm", "Cold"], rows=rows).alias("Rating"),
@@ -141,10 +142,11 @@ def export_leads(leads: pl.DataFrame, people: pl.DataFrame, companies: pl.DataFr
     is_converted = pl.col("converted_contact_id").is_not_null()
     first, last = written_names(who, leads["is_former_name"], dice, mistyped=0.03)
     status = dice.pick(["Open - Not Contacted", "Working - Contacted", "Closed - Not Converted"], rows=leads.height)
+    company, website = typed(who, firm, leads["company"])
     return leads.select(
         pl.col("sf_lead_id").alias("Id"), first.alias("FirstName"), last.alias("LastName"),
         written_emails(leads["email"], dice).alias("Email"), who["title"].alias("Title"), national(who["phone"], 0.4, dice).alias("Phone"),
-        firm["company_name"].alias("Company"), pl.format("https://www.{}", firm["domain"]).alias("Website"),
+        company.alias("Company"), website.alias("Website"),
         who["street"].alias("Street"), who["city"].alias("City"), who["postal_code"].alias("PostalCode"),
         who["country"].alias("Country"),
         dice.pick(list(LEAD_SOURCES), rows=leads.height, weights=list(LEAD_SOURCES.values())).alias("LeadSource"),

@@ -60,6 +60,33 @@ def _exported(real: Reality, opportunities: pl.DataFrame) -> Iterator[tuple[str,
     yield "campaign", real.campaign_ids, real.campaigns["campaign"], SALESFORCE
 
 
+def list_employers(real: Reality) -> pl.DataFrame:
+    """Say at which company each record of a person has them.
+
+    Parameters
+    ----------
+    real
+        The true world.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row a record: ``source_key``, ``company`` (the true id of an account) and ``is_current`` (whether they still
+        work there).
+    """
+    records = real.records
+    leads = records.leads.filter("is_exported")
+    held = pl.concat(
+        pl.DataFrame({"source_key": source_keys(rows[key], instance), "company": rows["company"], "person": rows["person"]})
+        for rows, key, instance in (
+            (leads, "lead", MARKETO), (records.sf_leads, "sf_lead_id", SALESFORCE),
+            (records.contacts, "contact_id", SALESFORCE),
+        )
+    )  # fmt: skip
+    present = real.people["company"].gather(held["person"])
+    return held.select("source_key", pl.col("company").cast(pl.Int64), is_current=held["company"] == present)
+
+
 def list_facts(real: Reality, exports: Tables, sources: Tables, truth: pl.DataFrame) -> dict[str, dict[str, int]]:
     """Count what is in the world.
 
@@ -103,6 +130,8 @@ def _of_people(real: Reality) -> dict[str, int]:
     people = real.people
     shared = real.devices.filter(pl.col("ecid").is_duplicated())
     return {
+        "companies_typed_by_hand": people["typed_company"].drop_nulls().len(),
+        "people_who_walked_in": int(people["is_walk_in"].sum()),
         "job_changes": people["previous_company"].drop_nulls().len(),
         "name_twins_at_one_company": int(people.select("company", "first_name", "last_name").is_duplicated().sum()),
         "opted_out_people": people.filter("is_opted_out").height,

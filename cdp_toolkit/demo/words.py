@@ -51,6 +51,11 @@ COUNTRIES = {
     "Japan": (0.05, "+81 3 5550", ("Tokyo", "Osaka", "Nagoya", "Kyoto", "Sapporo")),
 }
 
+LEGAL_FORMS = {
+    "United States": "Inc.", "Canada": "Ltd.", "Germany": "GmbH", "United Kingdom": "Limited", "France": "S.A.",
+    "Netherlands": "B.V.", "Australia": "Pty Ltd", "Japan": "K.K.",
+}  # fmt: skip
+
 STREETS = ("Main Street", "Park Avenue", "Market Street", "Church Road", "Station Road", "Lake Drive", "Mill Lane")
 
 DEPARTMENTS = {

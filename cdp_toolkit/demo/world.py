@@ -9,7 +9,7 @@ from cdp_toolkit.demo.dice import Dice
 from cdp_toolkit.demo.dirt import Tables, dirty
 from cdp_toolkit.demo.exports import make_exports
 from cdp_toolkit.demo.reality import make_reality
-from cdp_toolkit.demo.truth import list_facts, list_records
+from cdp_toolkit.demo.truth import list_employers, list_facts, list_records
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,9 @@ class World:
         ``sources["marketo"]["leads"]``.
     truth
         One row an exported record: ``entity``, ``source_key``, ``true_id``, ``linkable_id``.
+    employers
+        One row a record of a person: ``source_key``, ``company`` (true id of the account where they work as the record
+        says) and ``is_current``.
     facts
         What is in the world: settings, rows and bad rows by file, how often each difficulty occurs.
     """
@@ -33,6 +36,7 @@ class World:
     companies: pl.DataFrame
     sources: Tables
     truth: pl.DataFrame
+    employers: pl.DataFrame
     facts: dict[str, object]
 
 
@@ -63,5 +67,6 @@ def make_world(persons: int, seed: int, as_of: datetime) -> World:
         companies=real.companies,
         sources=sources,
         truth=truth,
+        employers=list_employers(real),
         facts=settings | list_facts(real, clean, sources, truth),
     )

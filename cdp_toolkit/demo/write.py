@@ -42,7 +42,7 @@ def write_world(world: World, folder: str | Path, *, format: Format = "csv") -> 
 
 
 def write_truth(world: World, folder: Path) -> None:
-    """Write ``records.parquet`` and ``facts.json``.
+    """Write ``records.parquet``, ``employers.parquet`` and ``facts.json``.
 
     Parameters
     ----------
@@ -53,6 +53,7 @@ def write_truth(world: World, folder: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     world.truth.write_parquet(folder / "records.parquet")
+    world.employers.write_parquet(folder / "employers.parquet")
     (folder / "facts.json").write_text(json.dumps(world.facts, indent=2) + "\n", encoding="utf-8")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from cdp_toolkit.errors import UnknownNameError
+from cdp_toolkit.identity.lead_to_account import LeadToAccount
 
 _ROLES = (
     "abuse", "accounting", "accounts", "admin", "billing", "careers", "contact", "customerservice", "enquiries",
@@ -176,6 +177,8 @@ class IdentityRules(BaseModel):
         Texts, in lower case, that stand for nothing; they identify nobody in any namespace.
     namespaces
         Rules by namespace; what is not said keeps its default.
+    lead_to_account
+        How people whom no source gives an account are matched to one.
     probable
         For ``person`` and ``account``: which profiles are proposed as probably one. Off where nothing is said.
 
@@ -192,6 +195,7 @@ class IdentityRules(BaseModel):
     test_domains: tuple[str, ...] = _TEST_DOMAINS
     placeholders: tuple[str, ...] = _PLACEHOLDERS
     namespaces: dict[str, Namespace] = Field(default=_DEFAULTS)
+    lead_to_account: LeadToAccount = LeadToAccount()
     probable: dict[str, Probable] = {}
 
     @field_validator("probable")

@@ -14,6 +14,7 @@ from cdp_toolkit.profiles.policies import Policy
 from cdp_toolkit.profiles.related import related_accounts
 from cdp_toolkit.profiles.relations import (
     Keys,
+    add_matches,
     add_references,
     person_accounts,
     rekey_events,
@@ -57,7 +58,9 @@ def build_profiles(scan: Callable[[str], Frame], model: Model, policies: Sequenc
     for name in _PLAIN:
         yield name, merged(name, default)
     for name in _TIES:
-        yield name, rekey_rows(scan(f"entities/{name}"), model.entity(name), keys)
+        rows = rekey_rows(scan(f"entities/{name}"), model.entity(name), keys)
+        matched = scan("identity/account_matches") if name == "account_person" else None
+        yield name, rows if matched is None else add_matches(rows, matched, model.entity(name))
     yield "event", rekey_events(scan("entities/event"), model.entity("event"), keys)
     people, ties = scan("entities/person"), scan("profiles/account_person")
     ids = scan("identity/person_ids")

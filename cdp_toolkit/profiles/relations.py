@@ -4,6 +4,7 @@ import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Entity
+from cdp_toolkit.model.types import frame_type
 
 # Reference column of a profile table by the key column that it comes from.
 REFERENCES = {
@@ -13,6 +14,10 @@ REFERENCES = {
     "list_key": "list_id",
     "parent_key": "parent_id",
 }
+
+
+MATCHED = "lead-to-account"
+"""Who says that a person works for an account where no source does."""
 
 
 class Keys:
@@ -128,6 +133,36 @@ def rekey_events(records: Frame, entity: Entity, keys: Keys) -> Frame:
     rows = keys.resolve(rows, "ecid", "person", into="by_ecid", namespace="ecid")
     owned = rows.with_columns(profile_id=nw.coalesce("by_record", "by_email", "by_ecid"))
     return _in_order(add_references(owned, entity, keys), entity)
+
+
+def add_matches(ties: Frame, matches: Frame, entity: Entity) -> Frame:
+    """Add to the ties of people and accounts those that no source states and that were found by what agrees.
+
+    Parameters
+    ----------
+    ties
+        One row per tie that a source states, re-keyed.
+    matches
+        As ``identity/account_matches``.
+    entity
+        The entity of the ties.
+
+    Returns
+    -------
+    Frame
+        The same rows and one per match, with ``relationship_source`` ``lead-to-account``.
+    """
+    ids = [nw.col(name).cast(nw.String()) for name in ("profile_id", "account_id")]
+    said = {
+        "is_active": nw.lit(True),
+        "relationship_source": nw.lit(MATCHED),
+        "matching_score": nw.col("score"),
+        "matched_at": nw.col("matched_at"),
+        "source_key": nw.concat_str(nw.concat_str(*ids, separator="-"), nw.lit("@lead-to-account.Match")),
+    }
+    silent = {name: nw.lit(None).cast(frame_type(field.type)) for name, field in entity.recorded.items()}
+    rows = matches.filter(nw.col("is_matched")).select("profile_id", "account_id", **(silent | said))
+    return nw.concat([ties, rows.select(*ties.collect_schema().names())])
 
 
 def person_accounts(people: Frame, ids: Frame, ties: Frame, keys: Keys) -> Frame:

@@ -24,7 +24,7 @@ class Walked(NamedTuple):
 @pytest.fixture(scope="session")
 def line(tmp_path_factory) -> Walked:
     folder = tmp_path_factory.mktemp("line") / "demo"
-    make_workspace(folder, persons=2_000, seed=7, as_of=AS_OF)
+    make_workspace(folder, persons=2_000, seed=8, as_of=AS_OF)
     workspace = cdp.Workspace(folder)
     loaded, stitched = workspace.load(), workspace.stitch(as_of=AS_OF)
     return Walked(workspace, loaded, stitched, workspace.evaluate(as_of=AS_OF), workspace.activate(as_of=AS_OF))

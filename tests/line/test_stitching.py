@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from cdp_toolkit.demo import evaluate_stitching
+from cdp_toolkit.demo import evaluate_matching, evaluate_stitching
 
 
 @pytest.mark.parametrize(("entity", "precision", "recall"), [("person", 0.999, 0.99), ("account", 0.98, 0.95)])
@@ -14,6 +14,30 @@ def test_records_are_stitched_as_they_truly_belong(line, entity, precision, reca
 
     assert found.precision >= precision
     assert found.recall >= recall
+
+
+def test_people_without_an_account_are_matched_to_the_company_that_they_truly_work_for(line):
+    truth, employers = (
+        pl.scan_parquet(line.workspace.folder / "truth" / f"{name}.parquet") for name in ("records", "employers")
+    )
+
+    found = evaluate_matching(line.workspace.scan, truth, employers)
+
+    assert found.people > 100
+    assert found.precision >= 0.95
+    assert found.recall >= 0.85
+
+
+def test_a_matched_account_is_an_account_of_the_person_and_says_that_no_source_names_it(line):
+    matches = line.workspace.scan("identity/account_matches").filter("is_matched").collect()
+    ties = line.workspace.scan("profiles/account_person").collect()
+    pairs = line.workspace.scan("profiles/person_account").collect()
+
+    told = ties.filter(relationship_source="lead-to-account")
+
+    assert matches.join(pairs, on=["profile_id", "account_id"], how="anti").height == 0
+    assert sorted(told["matching_score"]) == sorted(matches["score"])
+    assert ties.filter(pl.col("profile_id").is_in(told["profile_id"].implode()), "is_active").height == told.height
 
 
 def test_people_on_a_shared_device_stay_two_and_the_refused_link_says_why(line):
