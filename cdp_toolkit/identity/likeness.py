@@ -24,12 +24,14 @@ class Likeness(NamedTuple):
     """How records of an entity are compared.
 
     ``comparisons`` have their levels by name, the strongest first. Two records are compared if all columns of one of
-    the ``blocks`` are the same. What is ``rare`` says more than what is common.
+    the ``blocks`` are the same. What is ``rare`` says more than what is common. Pairs that have nothing in common in a
+    ``needed`` comparison are not the same, whatever else they share: two colleagues share an office.
     """
 
     comparisons: dict[str, list[Level]]
     blocks: list[list[str]]
     rare: tuple[str, ...]
+    needed: tuple[str, ...] = ()
 
 
 def _text(name: str, column: str) -> list[Level]:
@@ -59,6 +61,7 @@ LIKENESS = {
         [["phone"], ["whole_name", "land"], ["family", "postcode"], ["given", "postcode"], ["employer", "family"],
          ["employer", "given"]],
         ("whole_name", "employer"),
+        ("name",),
     ),
     "account": Likeness(
         {

@@ -57,9 +57,10 @@ def score_pairs(
     found = linker.inference.predict(threshold_match_probability=at_least, warning_mode="never")
     columns = ", ".join(f"{_words(name, levels)} AS said_{name}" for name, levels in likeness.comparisons.items())
     said = ", ".join(f"said_{name}" for name in likeness.comparisons)
+    needed = " AND ".join(["true", *(f"gamma_{name} <> 0" for name in likeness.needed)])
     told = found.query_sql(
         f"SELECT least(id_l, id_r) AS one, greatest(id_l, id_r) AS other, match_probability AS probability, "  # noqa: S608 - our own names
-        f"concat_ws(', ', {said}) AS evidence FROM (SELECT *, {columns} FROM {{this}}) ORDER BY ALL"
+        f"concat_ws(', ', {said}) AS evidence FROM (SELECT *, {columns} FROM {{this}}) WHERE {needed} ORDER BY ALL"
     )
     return told.as_pyarrow_table().select(_PAIRS.names).cast(_PAIRS)
 
