@@ -9,8 +9,8 @@ import typer
 from rich.console import Console
 
 from cdp_toolkit.destinations import Plan
-from cdp_toolkit.errors import CdpError, ConfigError
-from cdp_toolkit.segments.exchange import from_json
+from cdp_toolkit.errors import CdpError, ConfigError, UnknownNameError
+from cdp_toolkit.segments.exchange import from_json, to_json
 from cdp_toolkit.workspace import Workspace
 
 
@@ -146,6 +146,23 @@ def import_segment(
     """Save a segment that the reference system has exported."""
     segment = from_json(file.read_text("utf-8"), where=str(file))
     _say(f"Wrote {_workspace().save(segment)}.")
+
+
+@app.command()
+def export_segment(
+    segment: Annotated[str, typer.Argument(help="Name of the segment.")],
+    file: Annotated[Path | None, typer.Argument(help="File to write; shown if none is given.")] = None,
+) -> None:
+    """Write a segment as the reference system would export it."""
+    known = _workspace().segments
+    if segment not in known:
+        raise UnknownNameError("segment", segment, known)
+    text = to_json(known[segment])
+    if file is None:
+        typer.echo(text)
+        return
+    file.write_text(text + "\n", "utf-8")
+    _say(f"Wrote {file}.")
 
 
 @app.command()

@@ -87,6 +87,13 @@ class Workspace:
     # What is defined
 
     @property
+    def rules(self) -> Any:
+        """Starts of rules, ``rules.person`` and ``rules.account``, that know the workspace's own columns."""
+        from cdp_toolkit.segments.builder import Rules
+
+        return Rules(self.model)
+
+    @property
     def segments(self) -> dict[str, Segment]:
         """Segments by name, as their files say now."""
         files = sorted((self.folder / "segments").glob("*.yaml"))

@@ -84,6 +84,14 @@ def test_a_mistake_of_a_user_ends_in_a_message_and_never_in_a_traceback(workspac
     assert done.returncode == code
 
 
+def test_a_segment_goes_out_as_json(workspace, tmp_path):
+    shown = cdp("--workspace", workspace, "export-segment", "everyone")
+    cdp("--workspace", workspace, "export-segment", "everyone", tmp_path / "everyone.json")
+
+    assert json.loads(shown.stdout)["expression"]["type"] == "PQL"
+    assert (tmp_path / "everyone.json").read_text("utf-8") == shown.stdout
+
+
 def test_a_time_zone_that_does_not_exist_is_named(workspace):
     (workspace / "cdp.yaml").write_text("name: acme\ntimezone: Europe/Berlim\n", "utf-8")
 

@@ -66,7 +66,7 @@ class Bindings:
         if segment.name not in self._bound:
             self.on_the_way.append(segment.name)
             try:
-                node = parse(segment.pql)
+                node = parse(segment.rule)
                 self._bound[segment.name] = bind(
                     node, self._model, entity=segment.entity, clock=self.clock, segments=_Named(self)
                 )

@@ -77,13 +77,15 @@ def from_json(text: str, *, where: str = "segment") -> Segment:
         hint = "It needs `name` and `expression` with `format: pql/text` and a `value`."
         raise ConfigError(f"{setting}: {first['msg']}.", where=where, hint=hint) from error
     parse(found.expression.value)
-    return Segment(
+    segment = Segment(
         name=_plain(found.name),
         description=found.description or found.name,
         entity=_SCHEMAS[found.xdm_schema.name],
         pql=found.expression.value,
         status=_STATES.get(found.lifecycle, "active"),
     )
+    given = json.loads(text)
+    return segment if json.loads(to_json(segment)) == given else segment.model_copy(update={"exchanged": given})
 
 
 def to_json(segment: Segment) -> str:
@@ -97,14 +99,15 @@ def to_json(segment: Segment) -> str:
     Returns
     -------
     str
-        JSON; ``from_json`` gives an equal segment, but for tags, schedule and merge policy.
+        JSON; ``from_json`` gives an equal segment, but for tags, schedule and merge policy. What was imported and not
+        changed since goes out as it came in.
     """
     (schema,) = (name for name, entity in _SCHEMAS.items() if entity == segment.entity)
     states = {status: state for state, status in _STATES.items()}
-    exported: dict[str, Any] = {
+    fresh: dict[str, Any] = {
         "name": segment.name,
         "description": segment.description or segment.name,
-        "expression": {"type": "PQL", "format": "pql/text", "value": segment.pql},
+        "expression": {"type": "PQL", "format": "pql/text", "value": segment.rule},
         "evaluationInfo": {
             "batch": {"enabled": True},
             "continuous": {"enabled": False},
@@ -113,7 +116,25 @@ def to_json(segment: Segment) -> str:
         "schema": {"name": schema},
         "lifecycleState": states.get(segment.status, "published"),
     }
+    exported = _given_back(segment, fresh) if segment.exchanged else fresh
     return json.dumps(exported, indent=2, ensure_ascii=False)
+
+
+def _given_back(segment: Segment, fresh: dict[str, Any]) -> dict[str, Any]:
+    """Return what came in, with what was changed here since."""
+    before = from_json(json.dumps(segment.exchanged))
+    changed: dict[str, Any] = {}
+    if before.rule.strip() != segment.rule.strip():
+        changed["expression"] = segment.exchanged["expression"] | {"value": segment.rule}
+    if before.name != segment.name:
+        changed["name"] = segment.name
+    if before.description != segment.description:
+        changed["description"] = segment.description
+    if before.entity != segment.entity:
+        changed["schema"] = segment.exchanged.get("schema", {}) | fresh["schema"]
+    if before.status != segment.status:
+        changed["lifecycleState"] = fresh["lifecycleState"]
+    return segment.exchanged | changed
 
 
 def _plain(name: str) -> str:

@@ -37,7 +37,27 @@ def test_an_exported_definition_is_a_segment():
         description="Last 30 days",
         entity="person",
         pql="xEvent.exists(timestamp occurs <= 30 days before now)",
+        exchanged=EXPORTED,
     )
+
+
+def test_what_came_in_goes_out_as_it_was_and_through_its_file():
+    segment = from_json(json.dumps(EXPORTED))
+
+    assert json.loads(to_json(segment)) == EXPORTED
+    assert json.loads(to_json(Segment.from_yaml(segment.to_yaml()))) == EXPORTED
+
+
+def test_what_was_changed_here_goes_out_changed():
+    segment = from_json(json.dumps(EXPORTED)).model_copy(update={"pql": "person_score > 1", "status": "archived"})
+
+    found = json.loads(to_json(segment))
+
+    assert found["expression"] == EXPORTED["expression"] | {"value": "person_score > 1"}
+    assert found["lifecycleState"] == "inactive"
+    assert {name: found[name] for name in ("id", "name", "evaluationInfo")} == {
+        name: EXPORTED[name] for name in ("id", "name", "evaluationInfo")
+    }
 
 
 @pytest.mark.parametrize("entity", ["person", "account"])
