@@ -170,7 +170,7 @@ def _stitch_identities(
 ) -> None:
     before = run.before()
     values = _settle_values(run, lake, rules, judgements)
-    run.replace("identity/evidence", values.kept)
+    values = values._replace(judged=run.replace("identity/evidence", values.judged))
     run.replace("identity/spellings", values.spellings)
     proposals = [_propose(run, lake, rules, entity) for entity in rules.probable]
     stitcher = Stitcher(rules, lake.engine, as_of)
@@ -200,10 +200,11 @@ def _stitch_identities(
 
 def _propose(run: OpenRun, lake: Lake, rules: IdentityRules, entity: str) -> Frame:
     """Propose profiles that are probably one, and let those that are sure enough be linked."""
-    own = run.scan("identity/evidence").filter(nw.col("entity") == entity)
+    own = run.scan("identity/evidence").filter(nw.col("reason").is_null(), nw.col("entity") == entity)
     found = lake.engine.materialise(propose(entity, own, run.scan(f"entities/{entity}"), rules, lake.engine))
     sure = probable_identities(found, rules.probable[entity], lake.engine)
-    run.append("identity/evidence", sure.select(*TABLES["identity/evidence"].columns))
+    judged = sure.with_columns(reason=nw.lit(None, nw.String))
+    run.append("identity/evidence", judged.select(*TABLES["identity/evidence"].columns))
     return found
 
 
@@ -229,7 +230,7 @@ def _records(run: OpenRun) -> Frame:
 
 def _evidence(scan: Callable[[str], Frame], lake: Lake, entity: str, evidence: Callable[[str], Frame]) -> Evidence:
     records = scan(f"entities/{entity}").select("source_key", "is_deleted")
-    identities = evidence("identity/evidence").filter(nw.col("entity") == entity)
+    identities = evidence("identity/evidence").filter(nw.col("reason").is_null(), nw.col("entity") == entity)
     return Evidence(identities, records, tuple(lake.model.namespaces))
 
 

@@ -83,14 +83,14 @@ def compare(
     """
     was, now_is = (each.ids.select("source_key", "record_key", "profile_id") for each in (before, now))
     moved = was.join(now_is.select("source_key", now_id="profile_id"), on="source_key", how="inner")
-    moved = _stored(moved.filter(nw.col("profile_id") != nw.col("now_id")), engine)
+    moved = engine.materialise(moved.filter(nw.col("profile_id") != nw.col("now_id")))
     live, known = (each.select("profile_id").unique() for each in (now_is, was))
-    lost = _stored(known.join(live, on="profile_id", how="anti"), engine)
-    heirs = _stored(_heirs(moved, lost), engine)
+    lost = engine.materialise(known.join(live, on="profile_id", how="anti"))
+    heirs = engine.materialise(_heirs(moved, lost))
     gone = lost.join(heirs, on="profile_id", how="anti")
     pairs = moved.select(profile_id="now_id", other_id="profile_id").unique()
     inherited = heirs.select(profile_id="heir_id", other_id="profile_id")
-    split = _stored(pairs.join(known, on="profile_id", how="anti"), engine)
+    split = engine.materialise(pairs.join(known, on="profile_id", how="anti"))
     shifted = pairs.join(known, on="profile_id", how="semi").join(inherited, on=_PAIR, how="anti")
     why_one, why_two = _joined_by(before, now, moved, rules), _parted_by(before, now, moved, rules)
     changes = [
@@ -182,7 +182,3 @@ def _strongest(links: Frame, rules: IdentityRules) -> Frame:
 
 def _change(pairs: Frame, change: str, why: Frame, on: str) -> Frame:
     return pairs.join(why.unique(on), on=on, how="left").with_columns(change=nw.lit(change))
-
-
-def _stored(frame: Frame, engine: Engine) -> Frame:
-    return engine.load(engine.collect(frame))

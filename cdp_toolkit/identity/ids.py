@@ -13,7 +13,7 @@ from cdp_toolkit.engines import Engine, Frame
 
 def number_profiles(
     records: Frame,
-    links: Frame,
+    components: Frame,
     previous: Frame | None,
     engine: Engine,
     *,
@@ -26,12 +26,12 @@ def number_profiles(
     ----------
     records
         One row per record: ``source_key``, ``record_key``, ``is_deleted``.
-    links
-        One row per link: ``record_key``, ``hub_key``.
+    components
+        One row per record that is linked: ``record_key`` and the smallest key of its ``component``.
     previous
         What this function returned last time; None the first time.
     engine
-        Finds the components.
+        Hashes.
     as_of
         Time of this run, in UTC.
     in_use
@@ -43,8 +43,7 @@ def number_profiles(
         One row per record: ``source_key``, ``record_key``, ``profile_id``, ``is_deleted``, ``since`` (when the id was
         first given). Records whose whole component is deleted are left out.
     """
-    found = engine.connected_components(links.select(a="record_key", b="hub_key"))
-    members = records.join(found, left_on="record_key", right_on="node", how="left").with_columns(
+    members = records.join(components, on="record_key", how="left").with_columns(
         component=nw.coalesce("component", "record_key")
     )
     members = members.filter((~nw.col("is_deleted")).max().over("component"))

@@ -38,17 +38,19 @@ def find_affected(
     Frame
         ``record_key`` and ``source_key``, once each: changed, new and vanished records, and all of their clusters.
     """
-    changed = _stored(nw.concat([_changed(now, before), _flipped(records, ids, engine)]).unique("record_key"), engine)
-    values = _stored(nw.concat([_values(frame, changed) for frame in (now, before)]).unique([*_IDENTITY]), engine)
+    changed = engine.materialise(
+        nw.concat([_changed(now, before), _flipped(records, ids, engine)]).unique("record_key")
+    )
+    values = engine.materialise(nw.concat([_values(frame, changed) for frame in (now, before)]).unique([*_IDENTITY]))
     carriers = [engine.materialise(_carriers(frame, values)) for frame in (now, before)]
     is_idle = _idle(carriers[0], carriers[1], rules, engine)
     reached = [
         frame.join(is_idle, on=[*_IDENTITY], how="anti").select("record_key", "source_key") for frame in carriers
     ]
-    touched = _stored(nw.concat([*reached, changed]).unique("record_key"), engine)
-    numbers = _stored(clusters.join(touched, on="record_key", how="semi").select("cluster").unique(), engine)
+    touched = engine.materialise(nw.concat([*reached, changed]).unique("record_key"))
+    numbers = engine.materialise(clusters.join(touched, on="record_key", how="semi").select("cluster").unique())
     members = clusters.join(numbers, on="cluster", how="semi").select("record_key", "source_key")
-    return _stored(nw.concat([members, touched]).unique("record_key"), engine)
+    return engine.materialise(nw.concat([members, touched]).unique("record_key"))
 
 
 def splice(table: Frame, rows: Frame, affected: Frame, on: str = "record_key") -> Frame:
@@ -68,10 +70,12 @@ def splice(table: Frame, rows: Frame, affected: Frame, on: str = "record_key") -
     Returns
     -------
     Frame
-        Rows of all records, with the columns of ``rows``.
+        Rows of all records, with the columns that both have.
     """
-    names = rows.collect_schema().names()
-    return nw.concat([table.select(names).join(affected.select(on).unique(), on=on, how="anti"), rows])
+    known = {*table.collect_schema().names()}
+    names = [name for name in rows.collect_schema().names() if name in known]
+    kept = table.select(names).join(affected.select(on).unique(), on=on, how="anti")
+    return nw.concat([kept, rows.select(names)])
 
 
 def _changed(now: Frame, before: Frame) -> Frame:
@@ -108,7 +112,3 @@ def _idle(now: Frame, before: Frame, rules: IdentityRules, engine: Engine) -> Fr
 def _reasons(carriers: Frame, rules: IdentityRules, engine: Engine) -> Frame:
     refused = link_records(carriers, rules, engine).refused
     return refused.group_by(*_IDENTITY).agg(reason=nw.col("reason").min())
-
-
-def _stored(frame: Frame, engine: Engine) -> Frame:
-    return engine.load(engine.collect(frame))

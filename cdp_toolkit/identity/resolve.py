@@ -9,10 +9,11 @@ from cdp_toolkit.identity.links import Links, link_records
 
 
 class Resolved(NamedTuple):
-    """Links, refused links, and the ``clusters`` that they were before any was refused."""
+    """Links, refused links, the ``components`` of the first, and the ``clusters`` before any was refused."""
 
     kept: Frame
     refused: Frame
+    components: Frame
     clusters: Frame
 
 
@@ -53,7 +54,8 @@ def resolve(
     clusters = graph.clusters.join(names, on="record_key", how="inner")
     texts = own.select("source_key", "record_key", "value", "value_key")
     kept = graph.kept.join(texts, on=["record_key", "value_key"])
-    return Resolved(kept, graph.refused, clusters.select("source_key", "record_key", "cluster"))
+    components = graph.components.select("record_key", "component")
+    return Resolved(kept, graph.refused, components, clusters.select("source_key", "record_key", "cluster"))
 
 
 def _carriers(identities: Frame, own: Frame, engine: Engine) -> Frame:

@@ -12,7 +12,7 @@ from cdp_toolkit.identity.definition import IdentityRules
 from cdp_toolkit.identity.history import History, Stitched, compare, empty
 from cdp_toolkit.identity.ids import map_identities, number_profiles
 from cdp_toolkit.identity.incremental import find_affected, splice
-from cdp_toolkit.identity.resolve import Resolved, resolve
+from cdp_toolkit.identity.resolve import resolve
 
 Keep = Callable[[str, Frame], Frame]
 """Writes the rows of this entity into a table of ``identity/`` and returns them as they are read from there."""
@@ -93,6 +93,10 @@ class Stitcher:
         affected = self._affected(now, past)
         look = _Look(now, past, affected)
         found = resolve(now.identities, now.records, self.rules, self.engine, only=affected)
+        if affected is not None:  # few rows, and used more than once
+            found = found._replace(
+                kept=self.engine.materialise(found.kept), refused=self.engine.materialise(found.refused)
+            )
         links, refused, _ = (
             keep(name, self._whole(name, rows, look, on=on))
             for name, rows, on in (
@@ -101,16 +105,13 @@ class Stitcher:
                 ("clusters", found.clusters, "record_key"),
             )
         )
-        own = (
-            Resolved(links, refused, found.clusters)
-            if affected is None
-            else found._replace(kept=self._stored(found.kept), refused=self._stored(found.refused))
-        )
-        fresh = self._number(look, own.kept)
-        fresh = fresh if affected is None else self._stored(fresh)
+        fresh = self._number(look, found.components)
+        fresh = fresh if affected is None else self.engine.materialise(fresh)
         ids = keep("ids", self._whole("ids", fresh, look))
         keep("identities", self._map(look, ids, refused))
-        self._keep_history(entity, look, Stitched(ids if affected is None else fresh, own.kept, own.refused), keep)
+        self._keep_history(
+            entity, look, Stitched(ids, links, refused) if affected is None else Stitched(fresh, *found[:2]), keep
+        )
         return None if affected is None else self._rows(affected)
 
     def _affected(self, now: Evidence, past: Past | None) -> Frame | None:
@@ -127,11 +128,11 @@ class Stitcher:
         )
         return affected if self._rows(affected) <= self.most_affected * self._rows(now.records) else None
 
-    def _number(self, look: "_Look", links: Frame) -> Frame:
+    def _number(self, look: "_Look", components: Frame) -> Frame:
         now, past, affected = look
         records = self.engine.key64(now.records.select("source_key", "is_deleted"), {"record_key": "source_key"})
         if past is None:
-            return number_profiles(records, links, None, self.engine, as_of=self.as_of)
+            return number_profiles(records, components, None, self.engine, as_of=self.as_of)
         previous, in_use = past.tables["ids"], None
         if affected is not None:
             records, previous, in_use = (
@@ -139,15 +140,15 @@ class Stitcher:
                 previous.join(affected, on="source_key", how="semi"),
                 previous.join(affected, on="source_key", how="anti"),
             )
-        return number_profiles(records, links, previous, self.engine, as_of=self.as_of, in_use=in_use)
+        return number_profiles(records, components, previous, self.engine, as_of=self.as_of, in_use=in_use)
 
     def _map(self, look: "_Look", ids: Frame, refused: Frame) -> Frame:
         now, past, affected = look
         if past is None or past.evidence is None or affected is None:
             return map_identities(now.stated, ids, refused)
         said = [frame.join(affected, on="record_key", how="semi") for frame in (now.stated, past.evidence.stated)]
-        values = self._stored(nw.concat([rows.select("value_key") for rows in said]).unique())
-        carried = self._stored(now.stated.join(values, on="value_key", how="semi"))
+        values = self.engine.materialise(nw.concat([rows.select("value_key") for rows in said]).unique())
+        carried = self.engine.materialise(now.stated.join(values, on="value_key", how="semi"))
         return splice(past.tables["identities"], map_identities(carried, ids, refused), values, on="value_key")
 
     def _keep_history(self, entity: str, look: "_Look", now: Stitched, keep: Keep) -> None:
@@ -173,9 +174,6 @@ class Stitcher:
 
     def _rows(self, frame: Frame) -> int:
         return int(self.engine.collect(frame.select(rows=nw.len()))["rows"][0].as_py())
-
-    def _stored(self, frame: Frame) -> Frame:
-        return self.engine.load(self.engine.collect(frame))
 
 
 class _Look(NamedTuple):

@@ -24,11 +24,20 @@ _SPELLING = pa.schema(
 
 
 class Values(NamedTuple):
-    """Identities in one form, other spellings of them, and values that identify nobody."""
+    """Identities in one form, with the ``reason`` of those that identify nobody, and other spellings of them."""
 
-    kept: Frame
+    judged: Frame
     spellings: Frame
-    refused: Frame
+
+    @property
+    def kept(self) -> Frame:
+        """The identities that may link."""
+        return self.judged.filter(nw.col("reason").is_null()).select(*_ROW)
+
+    @property
+    def refused(self) -> Frame:
+        """Those that identify nobody, with the reason."""
+        return self.judged.filter(~nw.col("reason").is_null()).select(*_REFUSED)
 
 
 def settle_values(identities: Frame, countries: Frame, rules: IdentityRules, engine: Engine) -> Values:
@@ -48,9 +57,8 @@ def settle_values(identities: Frame, countries: Frame, rules: IdentityRules, eng
     Returns
     -------
     Values
-        ``kept`` has the columns of ``identities``. ``spellings`` are the identities as the records wrote them, where
-        that differs: ``entity``, ``namespace``, ``value``, ``value_key`` and the ``canonical_key``. ``refused`` has a
-        ``reason`` a row.
+        ``judged`` has the columns of ``identities`` and the ``reason``. ``spellings`` are the identities as the records wrote them, where
+        that differs: ``entity``, ``namespace``, ``value``, ``value_key`` and the ``canonical_key``.
     """
     rewritten = [name for name, rule in rules.namespaces.items() if rule.rewrites]
     is_rewritten = nw.col("namespace").is_in(rewritten)
@@ -62,11 +70,10 @@ def settle_values(identities: Frame, countries: Frame, rules: IdentityRules, eng
         read, unread = formed.filter(~nw.col("_form").is_null()), formed.filter(nw.col("_form").is_null())
         spellings = _spellings(read)
         kept = nw.concat([kept.filter(~is_rewritten), _once(read)])
-    judged = kept.with_columns(reason=_reason(rules))
-    refused = judged.filter(~nw.col("reason").is_null()).select(*_REFUSED)
+    judged = kept.select(*_ROW, reason=_reason(rules))
     if unread is not None:
-        refused = nw.concat([refused, unread.with_columns(reason=nw.lit("not a phone number")).select(*_REFUSED)])
-    return Values(judged.filter(nw.col("reason").is_null()).select(*_ROW), spellings, refused)
+        judged = nw.concat([judged, unread.select(*_ROW, reason=nw.lit("not a phone number"))])
+    return Values(judged, spellings)
 
 
 def add_spellings(mapped: Frame, spellings: Frame) -> Frame:

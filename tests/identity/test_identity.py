@@ -39,10 +39,9 @@ def numbered(engine, frame):
                     "is_deleted": [records[record] for record in records],
                 }
             ),
-            frame(
-                {"record_key": [a for a, _ in links], "hub_key": [b for _, b in links]},
-                {"record_key": pa.int64(), "hub_key": pa.int64()},
-            ),
+            engine.connected_components(
+                frame({"a": [a for a, _ in links], "b": [b for _, b in links]}, {"a": pa.int64(), "b": pa.int64()})
+            ).select("component", record_key="node"),
             previous,
             engine,
             as_of=as_of,
