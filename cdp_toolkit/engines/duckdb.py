@@ -19,6 +19,7 @@ class DuckdbEngine:
     """DuckDB in this process; its frames belong to one connection."""
 
     name = "duckdb"
+    is_concurrent = False
     errors: tuple[type[Exception], ...] = (duckdb.Error, OSError)
 
     def __init__(self) -> None:

@@ -21,6 +21,8 @@ class Engine(Protocol):
     """Where a lazy frame runs."""
 
     name: str
+    is_concurrent: bool
+    """Whether its frames may be run from several threads at a time."""
     errors: tuple[type[Exception], ...]
     """What it raises when a frame cannot be run."""
 

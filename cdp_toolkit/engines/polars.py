@@ -23,6 +23,7 @@ class PolarsEngine:
     """Polars on this machine."""
 
     name = "polars"
+    is_concurrent = True
     errors: tuple[type[Exception], ...] = (pl.exceptions.PolarsError, OSError)
 
     def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:

@@ -45,6 +45,7 @@ class SparkEngine:
     """
 
     name = "spark"
+    is_concurrent = False
     errors: tuple[type[Exception], ...] = (PySparkException, OSError)
 
     def __init__(self, url: str) -> None:

@@ -1,8 +1,9 @@
 """All segments together: who is in which."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 import narwhals as nw
 import numpy as np
@@ -34,18 +35,22 @@ class Part:
         Which of them.
     segments
         Names of the segments.
-    flags
-        One row per profile, lazily: ``profile_id``, and for each segment a column of its name that says whether the
-        profile is in it.
+    lazy
+        Gives the flags.
     computed
-        The same, where it has been run: in the order of the ids, without null.
+        The flags, where they have been run: in the order of the ids, without null.
     """
 
     entity: str
     bucket: Bucket
     segments: tuple[str, ...]
-    flags: Frame
+    lazy: Callable[[], Frame]
     computed: pa.Table | None = None
+
+    @property
+    def flags(self) -> Frame:
+        """One row per profile: ``profile_id``, and for each segment a column of its name: whether the profile is in."""
+        return self.lazy()
 
     def collect(self, engine: Engine) -> pa.Table:
         """Return the flags, run.
@@ -119,12 +124,12 @@ class Evaluation:
             if self.engine is not None:
                 judge = Judge(self.plan, self.engine, entity, conditions, only=only, bucket_size=self.bucket_size)
                 for bucket, table in judge.tables():
-                    yield Part(entity, bucket, tuple(conditions), self.engine.load(table), table)
+                    yield Part(entity, bucket, tuple(conditions), partial(self.engine.load, table), table)
                 continue
             ids = self.plan.scan(entity).select("profile_id")
             for bucket in buckets(ids, size=self.bucket_size, only=only):
                 flags = self.plan.flags(entity, conditions, bucket=bucket)
-                yield Part(entity, bucket, tuple(conditions), flags)
+                yield Part(entity, bucket, tuple(conditions), partial(_same, flags))
 
     @property
     def members(self) -> Frame | None:
@@ -195,6 +200,10 @@ def evaluate(
         methods[segment.name] = read.method
     plan = Plan(tables, model, clock)
     return Evaluation(tuple(methods), failed, methods, found, plan, profiles or {}, bucket_size, engine)
+
+
+def _same(frame: Frame) -> Frame:
+    return frame
 
 
 def members_of(part: Part, engine: Engine) -> pa.Table:

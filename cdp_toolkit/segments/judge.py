@@ -12,7 +12,9 @@ Equal facts and equal parts of conditions are decided once.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import numpy as np
 import pyarrow as pa
@@ -65,7 +67,7 @@ class Judge:
         self._steps = _Steps()
         self._named = {name: self._steps.add(condition) for name, condition in conditions.items()}
         counted, rest = tallies_of(plan, engine, entity, self._steps.facts, self.buckets)
-        self._tallies: Sequence[Tally] = counted
+        self._tallies: Sequence[Tally | _Reached] = counted
         self._reached = [self._reach(name, facts, only) for name, facts in _ties(plan, entity, rest).items()]
         reached = {fact for each in self._reached for fact in each.facts}
         self._columns = {f"fact_{index}": fact for index, fact in enumerate(rest) if fact not in reached}
@@ -79,8 +81,7 @@ class Judge:
             One row per profile, in the order of their ids: ``profile_id``, and for each condition a column of its name:
             whether it is true.
         """
-        for bucket in self.buckets:
-            ids, found = self._judged(bucket)
+        for bucket, ids, found in self._judged():
             columns = {name: found[place].to_arrow(len(ids)) for name, place in self._named.items()}
             yield bucket, pa.table({"profile_id": ids, **columns})
 
@@ -93,24 +94,39 @@ class Judge:
             The ids in order, and for each a row of bits, one a condition.
         """
         parts = []
-        for bucket in self.buckets:
-            ids, found = self._judged(bucket)
+        for _, ids, found in self._judged():
             parts.append((ids, rows_of([found[place].true for place in self._named.values()], len(ids))))
         return np.concatenate([ids for ids, _ in parts]), np.concatenate([rows for _, rows in parts])
 
-    def _judged(self, bucket: Bucket) -> tuple[Ids, list[Bits]]:
-        """Return the ids in order, and the truth of each step."""
-        table = self._engine.collect(self._plan.flags(self._entity, self._columns, bucket=bucket))
-        ids = table["profile_id"].to_numpy()
+    def _judged(self) -> Iterator[tuple[Bucket, Ids, list[Bits]]]:
+        """Return the ids of each bucket in order, and the truth of each step."""
+        if not self._engine.is_concurrent:
+            for bucket in self.buckets:
+                yield bucket, *self._decided(self._looked_up(bucket))
+            return
+        # The engine looks up the next bucket while the last one is decided: 10 s instead of 15 s for 10M people.
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(self._looked_up, self.buckets[0])
+            for bucket, following in zip_longest(self.buckets, self.buckets[1:]):
+                looked_up = coming.result()
+                if following is not None:
+                    coming = ahead.submit(self._looked_up, following)
+                yield bucket, *self._decided(looked_up)
+
+    def _looked_up(self, bucket: Bucket) -> list[pa.Table]:
+        """Return what the engine says of a bucket: the columns, then the rows of each tally and of each relation."""
+        columns = self._engine.collect(self._plan.flags(self._entity, self._columns, bucket=bucket))
+        return [columns, *(each.looked_up(bucket) for each in (*self._tallies, *self._reached))]
+
+    def _decided(self, looked_up: Sequence[pa.Table]) -> tuple[Ids, list[Bits]]:
+        columns, *others = looked_up
+        ids = columns["profile_id"].to_numpy()
         order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids)
         ids = ids if order is None else ids[order]
-        facts = {fact: Bits.of(table[name], order) for name, fact in self._columns.items()}
-        del table
+        facts = {fact: Bits.of(columns[name], order) for name, fact in self._columns.items()}
         places = Places(ids)
-        for tally in self._tallies:
-            facts |= tally.bits(bucket, places)
-        for reached in self._reached:
-            facts |= reached.bits(bucket, places)
+        for each, rows in zip((*self._tallies, *self._reached), others, strict=True):
+            facts |= each.bits(rows, places)
         return ids, self._steps.joined(facts)
 
     def _reach(self, relation: str, facts: Sequence[Aggregate], only: Frame | None) -> "_Reached":
@@ -136,9 +152,12 @@ class _Reached:
     targets: Places
     rows: Bytes
 
-    def bits(self, bucket: Bucket, places: Places) -> dict[Bound, Bits]:
+    def looked_up(self, bucket: Bucket) -> pa.Table:
+        """Return the ties of a bucket."""
+        return self.engine.collect(bucket.of(self.pairs, "_near"))
+
+    def bits(self, pairs: pa.Table, places: Places) -> dict[Bound, Bits]:
         """Return for each fact who has at least one profile there of which it is true."""
-        pairs = self.engine.collect(bucket.of(self.pairs, "_near"))
         owners, is_owner = places.of(pairs["_near"])
         targets, is_target = self.targets.of(pairs["_target"])
         owners, targets = (each[is_owner & is_target] for each in (owners, targets))

@@ -53,22 +53,36 @@ class Tally:
     codes: tuple[tuple[Counted, ...], ...]
     windows: tuple[Window | None, ...]
 
-    def bits(self, bucket: Bucket, places: Places) -> dict[Bound, Bits]:
-        """Decide the facts for the profiles of a bucket.
+    def looked_up(self, bucket: Bucket) -> pa.Table:
+        """Count the rows of a bucket.
 
         Parameters
         ----------
         bucket
             The bucket.
+
+        Returns
+        -------
+        pyarrow.Table
+            One row per owner and code: ``_owner``, ``_code``, and a count a window.
+        """
+        return self.engine.collect(self._counted(bucket))
+
+    def bits(self, table: pa.Table, places: Places) -> dict[Bound, Bits]:
+        """Decide the facts for the profiles of a bucket.
+
+        Parameters
+        ----------
+        table
+            Their counts.
         places
-            Its profiles.
+            The profiles.
 
         Returns
         -------
         dict
             The truth of each fact.
         """
-        table = self.engine.collect(self._counted(bucket))
         owners, is_owner = places.of(table[OWNER])
         owners, codes = owners[is_owner], table["_code"].to_numpy()[is_owner]
         order = np.argsort(codes.astype(np.int16 if len(self.codes) < 2**15 else np.int64), kind="stable")
@@ -83,7 +97,6 @@ class Tally:
         return found
 
     def _counted(self, bucket: Bucket) -> Frame:
-        """Return one row per owner and code: ``_owner``, ``_code``, and a count a window."""
         rows = keyed(self.rows.of(bucket), self.nullable)
         on = [*self.rows.names, *(f"{name}_is_null" for name in self.nullable)]
         met = rows.join(self.kinds, on=on, how="inner") if on else rows.join(self.kinds.drop("_none"), how="cross")

@@ -1,6 +1,7 @@
 """Who entered, who is still in, who left, and who was in at a moment that has passed."""
 
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -35,7 +36,7 @@ class Audiences:
         self.runs += 1
         flags = {name: pa.array([each in inside for each in profiles], pa.bool_()) for name, inside in members.items()}
         columns = {"profile_id": pa.array(profiles, pa.int64())} | flags
-        part = Part("person", bucket, tuple(members), self.engine.load(pa.table(columns)))
+        part = Part("person", bucket, tuple(members), partial(self.engine.load, pa.table(columns)))
         before = None if self.membership is None else self.engine.load(self.membership)
         recorded_at = datetime(2026, 4, 1, 0, self.runs, tzinfo=UTC)
         moves = Moves(before, self.numbering, self.engine, as_of, recorded_at)
