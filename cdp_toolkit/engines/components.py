@@ -9,6 +9,7 @@ import numpy.typing as npt
 from cdp_toolkit.engines.engine import Frame
 
 Nodes = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.int32]
 _LOW = 2**32
 _HIGH = 2**31
 
@@ -32,17 +33,35 @@ def components(a: Nodes, b: Nodes) -> tuple[Nodes, Nodes]:
     >>> nodes.tolist(), roots.tolist()
     ([1, 2, 5, 8, 9], [1, 1, 1, 8, 8])
     """
+    nodes, numbers = np.unique(np.concatenate([a, b]), return_inverse=True)
+    left, right = numbers[: len(a)].astype(np.int32), numbers[len(a) :].astype(np.int32)
+    return nodes, find_roots(nodes, left, right)
+
+
+def find_roots(nodes: Nodes, left: Numbers, right: Numbers) -> Nodes:
+    """Find what hangs together, where nodes are numbered already.
+
+    Parameters
+    ----------
+    nodes
+        Each node once.
+    left, right
+        The places of the two ends of each link in ``nodes``.
+
+    Returns
+    -------
+    array
+        For each node the smallest node of its component.
+    """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    nodes, numbers = np.unique(np.concatenate([a, b]), return_inverse=True)
-    left, right = numbers[: len(a)].astype(np.int32), numbers[len(a) :].astype(np.int32)
-    graph = coo_array((np.ones(len(a), np.bool_), (left, right)), shape=(len(nodes), len(nodes)))
+    graph = coo_array((np.ones(len(left), np.bool_), (left, right)), shape=(len(nodes), len(nodes)))
     count, labels = connected_components(graph, directed=False)
-    # The first node of a label is its smallest: nodes rise, and reversed assignment lets the first one win.
-    first = np.empty(count, np.int64)
-    first[labels[::-1]] = np.arange(len(nodes))[::-1]
-    return nodes, nodes[first[labels]]
+    least = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(least, labels, nodes)
+    roots: Nodes = least[labels]
+    return roots
 
 
 def portable_components(links: Frame, materialise: Callable[[Frame], Frame]) -> Frame:
