@@ -9,6 +9,7 @@ import narwhals as nw
 from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.identity.explain import IdentityExplanation
 from cdp_toolkit.identity.explain import explain as explain_identity
+from cdp_toolkit.identity.matching import tell_match
 from cdp_toolkit.lake import Lake
 from cdp_toolkit.lake.packed import bucket_of
 from cdp_toolkit.profiles.build import table_of
@@ -77,6 +78,17 @@ class Profile:
         found = self.lake.engine.collect(rows.drop("entity", "profile_id")).to_pylist()
         return sorted(found, key=lambda row: (row["status"] != "realized", row["segment"]))
 
+    @cached_property
+    def account_match(self) -> str:
+        """How a person whom no source gives an account was matched to one, as a sentence; empty for all others."""
+        if self.entity != "person" or not self.lake.exists("identity/account_matches"):
+            return ""
+        engine, accounts = self.lake.engine, self.lake.scan("profiles/account")
+        names = accounts.select("account_name", account_id="profile_id")
+        own = self.lake.scan("identity/account_matches").filter(nw.col("profile_id") == self.profile_id)
+        found = engine.collect(own.join(names, on="account_id", how="left")).to_pylist()
+        return "".join(tell_match(match, match["account_name"] or str(match["account_id"])) for match in found)
+
     def explain(self) -> IdentityExplanation:
         """Say why these records are one.
 
@@ -94,6 +106,7 @@ class Profile:
             others = f" (others say {', '.join(each['others'])})" if each["others"] else ""
             origin = f"{each['source_key']} ({each['rule']})" if each["source_key"] else each["rule"]
             lines.append(f"  {each['column']}: {text(each['value'])}  ← {origin}{others}")
+        lines += [f"  {self.account_match}"] if self.account_match else []
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -103,6 +116,7 @@ class Profile:
         name = self.values.get("account_name") or " ".join(filter(None, names)) or self.values.get("email")
         policy = "" if self.merge_policy == Policy().name else f", merge policy {self.merge_policy}"
         told = f"{self.entity} {self.profile_id}, {text(self.values['records'])} records{policy}"
+        told = f"{told}. {self.account_match}" if self.account_match else told
         titles = {"components": "Records"}
         sections = {titles.get(kind, kind.capitalize()): rows for kind, rows in self.neighbours.items()}
         return page(str(name or self.profile_id), told, self.origins, sections | {"Segments": self.segments})

@@ -299,3 +299,85 @@ def test_an_evaluation_looks_only_at_whom_may_have_changed_and_says_so(lake, loa
     assert third.outcome == "unchanged"
     assert other.details["evaluation"]["high"].startswith("all profiles")
     assert rows(lake.scan("segments/history"), "segment", "change").count(("high", "exited")) == 1
+
+
+def test_an_opportunity_of_two_systems_is_one_and_so_is_the_role_on_it(lake, loaded, rows):
+    at_home = {
+        "source_key": "o@s.S",
+        "is_deleted": False,
+        "opportunity_name": "Deal",
+        "amount": 5.0,
+        "updated_at": JUNE,
+    }
+    synced = {"source_key": "7@m.M", "is_deleted": False, "external_key": "o@s.S", "updated_at": MAY, "stage": "Open"}
+    role = {"is_deleted": False, "role": "Influencer"}
+    loaded(
+        {
+            "person": [person("c@s.S"), person("1@m.M", external_key="c@s.S")],
+            "opportunity": [at_home, synced],
+            "opportunity_person": [
+                role | {"source_key": "r@s.S", "person_key": "c@s.S", "opportunity_key": "o@s.S"},
+                role
+                | {"source_key": "5@m.M", "person_key": "1@m.M", "opportunity_key": "7@m.M", "external_key": "r@s.S"},
+            ],
+        },
+        [
+            *carried("c@s.S"), *carried("1@m.M"), ("person", "1@m.M", "person_key", "c@s.S"),
+            *carried("o@s.S", entity="opportunity"), *carried("7@m.M", entity="opportunity"),
+            ("opportunity", "7@m.M", "opportunity_key", "o@s.S"),
+        ],
+    )  # fmt: skip
+
+    run = pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+
+    assert run.counts["opportunities"] == 1
+    assert rows(lake.scan("profiles/opportunity"), "opportunity_name", "amount", "stage", "records") == [
+        ("Deal", 5.0, "Open", 2)
+    ]  # fmt: skip
+    assert rows(lake.scan("profiles/opportunity_person"), "source_key", "role") == [("r@s.S", "Influencer")]
+
+
+def test_a_person_without_an_account_is_counted_among_the_people_of_the_one_that_they_match(lake, loaded, rows):
+    account = {"is_deleted": False, "account_name": "Acme"}
+    loaded(
+        {
+            "person": [person("1@m.M", email="ana@acme.example"), person("2@m.M", account_key="b@s.S")],
+            "account": [
+                account | {"source_key": "a@s.S", "website": "acme.example", "parent_key": "b@s.S"},
+                account | {"source_key": "b@s.S", "account_name": "Acme Holding"},
+            ],
+        },
+        [
+            *carried("1@m.M", "ana@acme.example"), *carried("2@m.M"), *carried("a@s.S", entity="account"),
+            *carried("b@s.S", entity="account"),
+        ],
+    )  # fmt: skip
+
+    run = pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+
+    assert rows(lake.scan("profiles/account"), "account_name", "people_count", "hierarchy_depth") == [
+        ("Acme Holding", 1, 0), ("Acme", 1, 1)
+    ]  # fmt: skip
+    assert rows(lake.scan("profiles/account_person"), "relationship_source", "matching_score") == [
+        ("lead-to-account", pytest.approx(0.9))
+    ]  # fmt: skip
+    assert run.notes == ()
+
+
+def test_a_circle_of_parents_ends_no_run_and_is_noted(lake, loaded, rows):
+    account = {"is_deleted": False}
+    loaded(
+        {
+            "account": [
+                account | {"source_key": "a@s.S", "account_name": "one", "parent_key": "b@s.S"},
+                account | {"source_key": "b@s.S", "account_name": "other", "parent_key": "a@s.S"},
+            ]
+        },
+        [*carried("a@s.S", entity="account"), *carried("b@s.S", entity="account")],
+    )
+
+    run = pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+
+    assert rows(lake.scan("profiles/account_cycle"), "account_name") == ["one", "other"]
+    assert run.outcome == "done"
+    assert "2 accounts are their own ancestors" in run.notes[0]

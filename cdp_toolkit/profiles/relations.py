@@ -1,5 +1,7 @@
 """Relation rows, events and references, re-keyed from source keys to profile ids."""
 
+from collections.abc import Sequence
+
 import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
@@ -15,6 +17,9 @@ REFERENCES = {
     "parent_key": "parent_id",
 }
 
+
+# Ties that count once however many rows tell them, and by what they are the same.
+_ONCE = {"opportunity_person": ("profile_id", "opportunity_id", "role")}
 
 MATCHED = "lead-to-account"
 """Who says that a person works for an account where no source does."""
@@ -103,11 +108,31 @@ def rekey_rows(records: Frame, entity: Entity, keys: Keys) -> Frame:
     Returns
     -------
     Frame
-        ``profile_id`` of the person, ``source_key``, the entity's columns and the ids of what they refer to.
+        ``profile_id`` of the person, ``source_key``, the entity's columns and the ids of what they refer to. What two
+        systems tell of one tie is one row: that of the system where it is at home, and a role that a person has on an
+        opportunity is there once.
     """
     live = records if entity.keeps_deleted else records.filter(~nw.col("is_deleted"))
     owned = keys.resolve(live, "person_key", "person", into="profile_id").filter(~nw.col("profile_id").is_null())
-    return _in_order(add_references(owned, entity, keys), entity)
+    rows = _in_order(add_references(owned, entity, keys), entity)
+    rows = _without_copies(rows) if "external_key" in entity.recorded else rows
+    return _once(rows, _ONCE[entity.name]) if entity.name in _ONCE else rows
+
+
+def _without_copies(rows: Frame) -> Frame:
+    """Leave out rows of the same person that name another row of the table as themselves in another system."""
+    origins = rows.select("profile_id", external_key="source_key", _home="source_key", _back="external_key")
+    told = rows.join(origins, on=["profile_id", "external_key"], how="left")
+    # Of two rows that name each other, the one whose key sorts first is at home.
+    is_mutual = (nw.col("_back") == nw.col("source_key")).fill_null(value=False)
+    is_copy = ~nw.col("_home").is_null() & (~is_mutual | (nw.col("source_key") > nw.col("_home")))
+    return told.filter(~is_copy).drop("_home", "_back")
+
+
+def _once(rows: Frame, key: Sequence[str]) -> Frame:
+    is_known = ~nw.any_horizontal(*(nw.col(name).is_null() for name in key if name != "role"), ignore_nulls=True)
+    is_first = nw.col("source_key") == nw.col("source_key").min().over(*key)
+    return rows.filter(~is_known | is_first)
 
 
 def rekey_events(records: Frame, entity: Entity, keys: Keys) -> Frame:

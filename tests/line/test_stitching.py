@@ -40,6 +40,15 @@ def test_a_matched_account_is_an_account_of_the_person_and_says_that_no_source_n
     assert ties.filter(pl.col("profile_id").is_in(told["profile_id"].implode()), "is_active").height == told.height
 
 
+def test_a_profile_tells_to_which_account_it_was_matched_and_by_what(line):
+    match = line.workspace.scan("identity/account_matches").filter("is_matched").collect().row(0, named=True)
+
+    anna = line.workspace.profile(match["profile_id"])
+
+    assert match["evidence"] in anna.account_match
+    assert anna.account_match in str(anna)
+
+
 def test_people_on_a_shared_device_stay_two_and_the_refused_link_says_why(line):
     refused = line.workspace.scan("identity/refused_links").filter(pl.col("reason") == "would join two names")
 
