@@ -143,6 +143,36 @@ def test_computed_attributes_are_columns_of_profiles_and_follow_the_time(tmp_pat
     assert again.written == {}
 
 
+def test_probable_profiles_are_merged_above_the_threshold_of_the_user_and_else_proposed(lake, loaded, rows):
+    def someone(key, n, **changed):
+        said = {"first_name": f"{'ABCDEFGH'[n % 8]}na{n % 8}", "last_name": f"{'KLMNP'[n % 5]}ima{n // 8}"}
+        reached = {
+            "work_phone": f"+49 30 2093{1000 + n}",
+            "postal_code": str(n),
+            "country": "DE",
+            "job_title": f"j{n % 9}",
+        }
+        return person(key, **said | reached | changed)
+
+    people = [someone(f"{n}@{source}.S", n) for n in range(80) for source in "ab"]
+    lost = [someone("7@c.S", 7, work_phone=None)]
+    told = [each for n in range(80) for source in "ab" for each in carried(f"{n}@{source}.S", f"p{n}@x.de")]
+    loaded({"person": people + lost}, [*told, *carried("7@c.S")])
+    asked, sure = (
+        IdentityRules(probable={"person": {"review_above": 0.5} | more}) for more in ({}, {"merge_above": 0.5})
+    )
+
+    runs = [pipeline.stitch(lake, asked, as_of=JUNE)]
+    proposed = rows(lake.scan("identity/proposals"), "decision")
+    runs += [pipeline.stitch(lake, sure, as_of=JUNE)]
+    merged = rows(lake.scan("identity/proposals"), "decision")
+    runs += [pipeline.stitch(lake, IdentityRules(), as_of=JUNE)]
+
+    assert (proposed, merged) == (["review"], ["merged"])
+    assert [run.counts["people"] for run in runs] == [81, 80, 81]
+    assert rows(lake.scan("identity/proposals"), "decision") == []
+
+
 def test_stitching_again_without_a_change_writes_nothing_and_says_so(lake, loaded):
     loaded({"person": [person("1@m.Marketo")]}, carried("1@m.Marketo"))
     pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
