@@ -21,6 +21,7 @@ from cdp_toolkit.model import Model, Relation
 from cdp_toolkit.segments.buckets import Bucket
 from cdp_toolkit.segments.chains import chained
 from cdp_toolkit.segments.expressions import Expr, expression
+from cdp_toolkit.segments.layers import in_layers
 from cdp_toolkit.segments.listed import Scan, row_id_of, scan_listed, with_lists
 from cdp_toolkit.segments.nested import Nested
 from cdp_toolkit.segments.pql.bound import Aggregate, Bound, Column, Leaf, Step, leaves, outer, shifted
@@ -76,8 +77,9 @@ class Plan:
         """
         rows, names = self.rows(entity, _leaves(conditions.values()), bucket=bucket)
         distinct = {each: f"_condition_{index}" for index, each in enumerate(dict.fromkeys(conditions.values()))}
-        computed = {column: expression(each, names, self.clock) for each, column in distinct.items()}
-        rows = rows.select("profile_id", **computed)
+        rows, shallow, names = in_layers(rows, list(distinct), names, self.clock)
+        pairs = zip(distinct.values(), shallow, strict=True)
+        rows = rows.select("profile_id", **{column: expression(each, names, self.clock) for column, each in pairs})
         return rows.select("profile_id", **{name: nw.col(distinct[each]) for name, each in conditions.items()})
 
     def rows(
@@ -319,8 +321,26 @@ def _leaves_of_rows(group: Sequence[Aggregate]) -> list[Leaf]:
     return [leaf for leaf in found if leaf.up == 0]
 
 
+def _in_layers(
+    rows: Frame, group: Mapping[str, Aggregate], names: Names, clock: Clock
+) -> tuple[Frame, Mapping[str, Aggregate], Names]:
+    asked = [part for each in group.values() for part in (each.steps[-1].condition, each.value) if part is not None]
+    rows, found, names = in_layers(rows, asked, names, clock)
+    if found == asked:
+        return rows, group, names
+    shallow = dict(zip(asked, found, strict=True))
+
+    def lowered(each: Aggregate) -> Aggregate:
+        *before, last = each.steps
+        last = replace(last, condition=last.condition and shallow[last.condition])
+        return replace(each, steps=(*before, last), value=each.value and shallow[each.value])
+
+    return rows, {name: lowered(each) for name, each in group.items()}, names
+
+
 def _reduced(rows: Frame, group: Mapping[str, Aggregate], names: Names, clock: Clock) -> Frame:
     """Return one row per owner: a column an aggregate."""
+    rows, group, names = _in_layers(rows, group, names, clock)
     conditions = dict.fromkeys(each.steps[-1].condition for each in group.values())
     flags = {condition: f"_flag{index}" for index, condition in enumerate(conditions)}
     rows = rows.with_columns(

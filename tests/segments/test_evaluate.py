@@ -99,7 +99,7 @@ def test_what_has_no_answer_is_refused_with_the_reason(failure, pql, reason):
 
 def test_a_rule_as_deep_and_one_as_wide_as_allowed_are_evaluated(world, tiny, model, rows):
     segments = [
-        Segment(name="deep", pql="not " * 98 + "person_score > 80"),
+        Segment(name="deep", pql="not " * 498 + "person_score > 80"),
         Segment(name="wide", pql=" or ".join(f"person_score = {number}" for number in range(80, 1000))),
         Segment(name="dated", pql='full_name.matches("^.{1,64}([A-Z]{2}|n){0,255}")'),
     ]

@@ -1,5 +1,6 @@
 """The language as text: every tree can be written and read again, and mistakes are shown where they are."""
 
+import contextlib
 from datetime import date
 
 import pytest
@@ -134,11 +135,97 @@ def test_the_place_of_a_node_takes_no_part_in_equality():
 
 
 @pytest.mark.parametrize(
-    "text", ["not " * 500 + "a", "a" + " + 1" * 500 + " > 1", "(a or (b and " * 250 + "c" + "))" * 250]
+    ("text", "limit"),
+    [
+        ("not " * 20_000 + "a", "500 levels"),
+        ("a" + " + 1" * 20_000 + " > 1", "500 levels"),
+        ("(a or (b and " * 5_000 + "c" + "))" * 5_000, "500 levels"),
+        ("f(" * 10_000 + "a" + ")" * 10_000, "500 levels"),
+        ("[" * 10_000 + "]" * 10_000, "500 levels"),
+        (" or ".join(["a = 1"] * 20_000), "50,000 parts"),
+        ('a = "' + "x" * 1_000_000 + '"', "1,000,000 characters"),
+    ],
 )
-def test_a_rule_of_too_many_levels_is_refused(text):
-    with pytest.raises(PqlError, match="more than 100 levels"):
+def test_a_rule_that_is_too_large_is_refused(text, limit):
+    with pytest.raises(PqlError, match=f"The rule has more than {limit}"):
         parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not " * 498 + "a",
+        "a" + " + 1" * 490 + " > 1",
+        "(a or (b and " * 240 + "c" + "))" * 240,
+        "(" * 9_000 + "a" + ")" * 9_000,
+    ],
+)
+def test_a_rule_of_500_levels_is_read_and_written(text):
+    tree = parse(text)
+
+    assert parse(str(tree)) == tree
+
+
+# Texts on which a parser that tries again and again would need years: these need one look at each character.
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 50_000,
+        "count (" * 20_000,
+        "exists X from " * 10_000,
+        "'" * 50_001,
+        "/*" * 50_000,
+        "a" * 200_000,
+        "a." * 50_000,
+        "(a," * 30_000,
+        "((" * 20_000 + "=>",
+        "a = " + " " * 200_000 + "b c",
+        "\\" * 10_000,
+        "1" * 5_000 + "e" * 5_000,
+        "let X = " * 5_000,
+        "this last next " * 5_000,
+    ],
+)
+def test_no_text_makes_the_parser_hang(text):
+    with contextlib.suppress(PqlError):
+        parse(text)
+
+
+@given(st.text(st.sampled_from("ab.,()[]\"'=<>!&|$ \n/*0123e-:") | st.characters(), max_size=200))
+@settings(max_examples=200, deadline=None)
+def test_any_text_is_read_or_refused_by_an_error_for_users(text):
+    with contextlib.suppress(PqlError):
+        tree = parse(text)
+        assert parse(str(tree)) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "right"),
+    [
+        ("a = 1 && b = 2", 7, "`and`"),
+        ("a = 1 || b = 2", 7, "`or`"),
+        ("city is null", 6, "`city.isNull()`"),
+        ("work.city is not null", 11, "`city.isNotNull()`"),
+        ('city not in ["a"]', 6, "`city notIn"),
+        ('work.city contains "a"', 11, "`city.contains("),
+        ("a => 1", 4, "`>=`"),
+        ("city = “Bern”", 8, "straight quotes"),
+        ("a ≥ 1", 3, "`>=`"),
+        ("xEvent.exists(a is null)", 17, "`city.isNull()`"),
+        ("a = 1;", 6, "semicolon"),
+    ],
+)
+def test_a_typical_mistake_is_told_the_right_form(text, column, right):
+    with pytest.raises(PqlError) as caught:
+        parse(text)
+
+    assert caught.value.column == column
+    assert right in caught.value.hint
+
+
+@pytest.mark.parametrize("text", ["a == 1", "a <> 1", "a = 'x'", "NOT a AND b OR c", "a.b.c(d)[e = 1].f"])
+def test_other_common_spellings_are_taken_as_they_are(text):
+    assert parse(str(parse(text))) == parse(text)
 
 
 def test_a_rule_of_ten_thousand_nodes_is_read():

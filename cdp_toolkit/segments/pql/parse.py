@@ -1,53 +1,26 @@
 """Text of the Profile Query Language to nodes."""
 
 import ast
+import sys
 from collections.abc import Iterator, Sequence
 from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Any, cast
 
-from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
+from lark import Lark, Token, Transformer_NonRecursive, UnexpectedInput, v_args
 from lark.exceptions import VisitError
 
 from cdp_toolkit.errors import PqlError
 from cdp_toolkit.segments.pql import nodes as n
+from cdp_toolkit.segments.pql.mistakes import explained
 from cdp_toolkit.segments.pql.times import unit_of_word
 
-# Deeper trees outgrow the stack here or in an engine; rules that people write have a dozen levels.
-MAX_LEVELS = 100
-
-# Typical mistakes; the parser finds the one that stumbles in the same state.
-_MISTAKES = {
-    "A list is written with [ and ].": ["a in (1, 2)", 'a in ("b", "c")'],
-    "A parenthesis is not closed.": [
-        "(a = 1",
-        "(a = 1 and b = 2",
-        "f(a",
-        "f(a = 1",
-        "f(a = 1 and b = 2",
-        "a.f(b",
-        "a.f(b = 1",
-    ],
-    "A bracket is not closed.": ["a in [1, 2", "a[b = 1"],
-    "A value is missing.": ["a =", "a >= and b = 1", "a = 1 and", "a = 1 or", "not", "a in", "a + ", "", "and a = 1"],
-    "A word such as `and` or `or` is missing.": ["a = 1 b = 2", "a = 1 (b = 2)", "a.exists(b) c", 'a "b"', "a 1"],
-    "A comparison is written twice.": ["a = = 1", "a = 1 = 2", "1 < a < 2", "a > > 1"],
-    "A time is missing after `occurs`.": [
-        "a occurs",
-        "a occurs <= 3",
-        "a occurs <= 3 days",
-        "a occurs <= 3 days before",
-    ],
-    "A name is missing after the dot.": ["a. = 1", "a.", "a.b."],
-    "An array is missing after `from`.": ["exists X from where X.a = 1", "exists X from"],
-    "`between` needs two ends, joined by `and`.": ["a between 1", "a between 1, 2", "a occurs between now"],
-}
-_HINTS = {
-    "A word such as `and` or `or` is missing.": "Join two conditions with `and` or `or`; texts stand in quotes.",
-    "A time is missing after `occurs`.": "Write it as `timestamp occurs <= 3 days before now`.",
-    "A comparison is written twice.": "Join two comparisons with `and`, or use `between`.",
-}
+# Rules that people write have a dozen levels and a hundred parts; these bound the work, so that nothing hangs.
+MAX_LEVELS = 500
+MAX_PARTS = 50_000
+MAX_CHARACTERS = 1_000_000
+_CALLS_PER_LEVEL = 30  # of Python functions, when a tree is bound, compared or written
 
 
 def parse(text: str) -> n.Node:
@@ -66,7 +39,8 @@ def parse(text: str) -> n.Node:
     Raises
     ------
     PqlError
-        If the text is not in the language, with line, column and a caret; or if it has more than 100 levels.
+        If the text is not in the language, with line, column and a caret; or if it is too large:
+        500 levels, 50,000 parts or a million characters.
 
     Examples
     --------
@@ -74,36 +48,39 @@ def parse(text: str) -> n.Node:
     And(operands=(Compare(operator='>', left=Name(name='person_score'), right=Literal(value=80)), \
 Not(operand=Name(name='is_blocked'))))
     """
+    if len(text) > MAX_CHARACTERS:
+        raise _too_large(text, f"{MAX_CHARACTERS:,} characters")
     try:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
-        raise _explained(error, text) from None
+        raise explained(error, text, _parser().parse) from None
     try:
         node = cast("n.Node", _Builder(text).transform(tree))
     except VisitError as error:
-        if isinstance(error.orig_exc, RecursionError):
-            raise _too_deep(text) from None
         raise error.orig_exc from None
-    except RecursionError:
-        raise _too_deep(text) from None
-    if _levels(node) > MAX_LEVELS:
-        raise _too_deep(text)
+    levels, parts = _size(node)
+    if levels > MAX_LEVELS:
+        raise _too_large(text, f"{MAX_LEVELS} levels")
+    if parts > MAX_PARTS:
+        raise _too_large(text, f"{MAX_PARTS:,} parts")
+    # A tree is walked by functions that call themselves; Python stops those at a thousand calls unless told otherwise.
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 1_000 + _CALLS_PER_LEVEL * levels))
     return node
 
 
-def _too_deep(text: str) -> PqlError:
-    return n.Place(text, 1, 1).error(
-        f"The rule has more than {MAX_LEVELS} levels.",
+def _too_large(text: str, limit: str) -> PqlError:
+    return n.Place(text[:200], 1, 1).error(
+        f"The rule has more than {limit}.",
         hint="Split it into segments that name each other by `inSegment`.",
     )
 
 
-def _levels(node: n.Node) -> int:
-    level, count = [node], 0
+def _size(node: n.Node) -> tuple[int, int]:
+    level, levels, parts = [node], 0, 0
     while level:
+        levels, parts = levels + 1, parts + len(level)
         level = [part for each in level for part in _parts(each)]
-        count += 1
-    return count
+    return levels, parts
 
 
 def _parts(node: n.Node) -> Iterator[n.Node]:
@@ -115,23 +92,6 @@ def _parts(node: n.Node) -> Iterator[n.Node]:
 def _parser() -> Lark:
     grammar = files("cdp_toolkit.segments.pql").joinpath("grammar.lark").read_text("utf-8")
     return Lark(grammar, parser="lalr", propagate_positions=True, maybe_placeholders=True)
-
-
-def _explained(error: UnexpectedInput, text: str) -> PqlError:
-    if isinstance(error, UnexpectedCharacters):
-        message = _character(error.char)
-    else:
-        known = error.match_examples(_parser().parse, _MISTAKES, use_accepts=False, token_type_match_fallback=True)
-        message = known or "This is not understood."
-    line, column = error.line, error.column
-    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
-        lines = text.splitlines() or [""]
-        line, column = len(lines), len(lines[-1]) + 1
-    return PqlError(message, text=text, line=line, column=column, hint=_HINTS.get(message, ""))
-
-
-def _character(character: str) -> str:
-    return "A text is not closed." if character in "\"'" else f"The character {character!r} has no meaning here."
 
 
 def _unescaped(token: str) -> str:
@@ -148,7 +108,7 @@ def _unit(word: str) -> n.Unit:
 
 
 @v_args(meta=True)
-class _Builder(Transformer[Token, Any]):
+class _Builder(Transformer_NonRecursive[Token, Any]):
     """One method a rule of the grammar."""
 
     def __init__(self, text: str) -> None:
