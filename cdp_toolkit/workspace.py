@@ -1,8 +1,8 @@
 """The folder that an analyst works in: its definitions, loaded and checked, and one short method a verb."""
 
 import datetime as dt
-from collections.abc import Callable
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import narwhals as nw
 from pydantic import ValidationError
 
-from cdp_toolkit import pipeline
+from cdp_toolkit import past, pipeline
 from cdp_toolkit.destinations.definition import Destination
 from cdp_toolkit.destinations.destination import Connection, open_connection
 from cdp_toolkit.destinations.plan import Plan
@@ -30,7 +30,6 @@ from cdp_toolkit.profiles.merge import merge_origins
 from cdp_toolkit.profiles.policies import Policy, resolve
 from cdp_toolkit.segments.computed import define
 from cdp_toolkit.segments.definition import Segment
-from cdp_toolkit.segments.past import looks, standing_at
 from cdp_toolkit.segments.related import related
 from cdp_toolkit.settings import Settings, by_name, read_definition, read_yaml
 from cdp_toolkit.sources.source import Source, open_source
@@ -316,12 +315,15 @@ class Workspace:
         """
         chosen = _find("segment", segment, self.segments)
         is_in = {"segment": [segment], "status": ["realized"]}
-        rows = self.lake.scan("segments/membership", only=is_in) if as_of is None else self._members_at(segment, as_of)
+        if as_of is None:
+            rows = self.lake.scan("segments/membership", only=is_in)
+        else:
+            rows = past.standing(self.lake, segment, self._moment(as_of))
         if via is not None:
             return related(rows, chosen.entity, via, self._tables(chosen.merge_policy), self.model).to_native()
         return rows.select("profile_id", "first_qualified_at", "last_qualified_at").to_native()
 
-    def preview(self, pql: str | Segment, entity: str = "person", *, as_of: Moment = None) -> Any:
+    def preview(self, pql: str | Segment, entity: str = "person", *, as_of: Moment = None, exact: bool = True) -> Any:
         """Show who a rule would find, without keeping anything.
 
         Parameters
@@ -332,11 +334,13 @@ class Workspace:
             ``person`` or ``account``, for a rule.
         as_of
             What ``now`` means; the present by default.
+        exact
+            Whether to count all profiles; else a fixed sample of them gives an estimate with its interval.
 
         Returns
         -------
         Preview
-            Size, sample, and what each clause removes.
+            Size, sample, and what each clause removes; ``by(column)`` counts by value, ``plan`` is what the engine does.
         """
         from cdp_toolkit.segments.estimate import preview
 
@@ -347,6 +351,81 @@ class Workspace:
             self.model,
             as_of=self._moment(as_of),
             timezone=self.settings.timezone,
+            segments=list(self.segments.values()),
+            among=None if exact else partial(self._sample, segment.merge_policy),
+        )
+
+    def why_changed(self, segment: str, since: Moment) -> Any:
+        """Say who entered or left an audience since a moment, and which fact changed.
+
+        Parameters
+        ----------
+        segment
+            Name of the segment.
+        since
+            A moment; it is told by the last evaluation until then.
+
+        Returns
+        -------
+        WhyChanged
+            Counts by condition and reason, and for each profile the values before and after; ``table`` has them all.
+
+        Raises
+        ------
+        NotYetError
+            If the segment was not evaluated until then.
+        """
+        chosen, moment = _find("segment", segment, self.segments), self._moment(since)
+        return past.explain_changes(
+            self.lake,
+            chosen,
+            moment,
+            timezone=self.settings.timezone,
+            policy=self._policy(chosen.merge_policy).name,
+            segments=list(self.segments.values()),
+        )
+
+    def backtest(
+        self,
+        segment: str | Segment,
+        times: Sequence[Moment] | None = None,
+        *,
+        every: str = "1w",
+        periods: int = 12,
+        as_of: Moment = None,
+    ) -> Any:
+        """Say how large an audience would have been at times past.
+
+        Parameters
+        ----------
+        segment
+            A segment, or the name of one.
+        times
+            The times; ``periods`` of them, ``every`` so often until ``as_of``, if none are given.
+        every
+            A distance such as ``1d``, ``2w`` or ``1mo``.
+        periods
+            How many times.
+        as_of
+            The last of them; the present by default.
+
+        Returns
+        -------
+        Backtest
+            Members and profiles at each time, of the tables as they were then; ``table`` for a chart.
+        """
+        from cdp_toolkit.segments.backtest import backtest, moments
+
+        chosen = segment if isinstance(segment, Segment) else _find("segment", segment, self.segments)
+        given = [self._moment(each) for each in times or ()]
+        zone, policy = self.settings.timezone, self._policy(chosen.merge_policy).name
+        return backtest(
+            chosen,
+            given or moments(self._moment(as_of), every, periods, zone),
+            partial(past.profiles_at, self.lake, policy),
+            model=self.model,
+            engine=self.lake.engine,
+            timezone=zone,
             segments=list(self.segments.values()),
         )
 
@@ -522,11 +601,14 @@ class Workspace:
         policy = self._policy(merge_policy).name
         return lambda name: self.lake.scan(name if "/" in name else f"profiles/{table_of(name, policy)}")
 
-    def _members_at(self, segment: str, moment: Moment) -> Frame:
-        history = self.lake.packed("segments/history", only={"segment": [segment]})
-        seen = looks(self.lake.log.rows(), segment)
-        past = standing_at(self._moment(moment), history, seen, self.lake.numbering(), self.lake.engine)
-        return self.lake.unpacked("segments/membership", past).filter(nw.col("status") == "realized")
+    def _sample(self, merge_policy: str | None, entity: str) -> Any:
+        from cdp_toolkit.segments.sample import kept
+
+        versions = {name: each for name, each in self.lake.log.versions().items() if name.startswith("profiles/")}
+        folder = self.folder / ".samples" / table_of(entity, merge_policy) / pipeline.digest(versions)
+        scan = self._tables(merge_policy)
+        total = self.lake.rows(f"profiles/{table_of(entity, merge_policy)}")
+        return kept(folder, entity, scan, self.model, self.lake.engine, total=total)
 
     def _connection(self, name: str) -> Connection:
         return open_connection(_find("destination", name, self.destinations), self.folder)

@@ -322,7 +322,7 @@ def test_an_evaluation_looks_only_at_whom_may_have_changed_and_says_so(lake, loa
     third = pipeline.evaluate(lake, HIGH, as_of=JUNE, timezone="UTC")
     other = pipeline.evaluate(lake, HIGH[:1], as_of=JUNE, timezone="UTC")
 
-    assert first.details["evaluation"]["high"] == "all profiles: first evaluated with these definitions"
+    assert first.details["evaluation"]["2 segments"] == "all profiles: first evaluated with these definitions"
     assert second.details["evaluation"]["person"] == "1 of 8 profiles"
     assert (second.counts["exited"], second.counts["members"]) == (1, 7)
     assert third.details["evaluation"]["person"] == "0 of 8 profiles"

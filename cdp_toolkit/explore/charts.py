@@ -242,6 +242,34 @@ def growth(months: pl.DataFrame) -> alt.LayerChart:
     return _titled(area + base.mark_line(color=PEOPLE), "People known at the end of each month", height=200)
 
 
+def backtest(sizes: pl.DataFrame, title: str) -> alt.LayerChart:
+    """Draw how large an audience would have been.
+
+    Parameters
+    ----------
+    sizes
+        One row per time: ``at``, ``members``, ``is_known_then``, as ``polars.DataFrame(ws.backtest(...).table)``.
+    title
+        Whose sizes they are.
+
+    Returns
+    -------
+    altair.LayerChart
+        A line over the times; points are hollow where no profiles of that time are known and the oldest stand in.
+    """
+    words = pl.when("is_known_then").then(pl.lit("profiles as they were")).otherwise(pl.lit("oldest profiles"))
+    base = alt.Chart(sizes.with_columns(profiles=words)).encode(
+        x=alt.X("at:T", title="evaluated as of (UTC)", axis=alt.Axis(grid=False, tickCount=5)),
+        y=alt.Y("members:Q", title="members", axis=alt.Axis(grid=True, format=",d", tickCount=5, tickMinStep=1)),
+        tooltip=["at:T", alt.Tooltip("members:Q", format=",d"), alt.Tooltip("total:Q", format=",d"), "known_at:T"],
+    )
+    scale = alt.Scale(domain=["profiles as they were", "oldest profiles"], range=[PEOPLE, "transparent"])
+    points = base.mark_point(size=55, stroke=PEOPLE, strokeWidth=1.5, opacity=1).encode(
+        fill=alt.Fill("profiles:N", title=None, scale=scale)
+    )
+    return _titled(base.mark_line(color=PEOPLE) + points, title, height=220)
+
+
 def values(counted: pl.DataFrame, title: str) -> alt.LayerChart:
     """Draw the most frequent values of a column.
 

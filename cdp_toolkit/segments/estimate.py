@@ -1,7 +1,7 @@
 """A segment before it is saved: how many are in, who they are, and what each condition removes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import reduce
 from html import escape
@@ -13,13 +13,17 @@ import narwhals as nw
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.bindings import Bindings, facts
-from cdp_toolkit.segments.compile import Plan
+from cdp_toolkit.segments.breakdown import Breakdown, counted, values_of
+from cdp_toolkit.segments.buckets import Bucket
+from cdp_toolkit.segments.compile import ALL, Plan
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import Tables
 from cdp_toolkit.segments.listed import Scan
 from cdp_toolkit.segments.pql.bound import Apply, Bound
 from cdp_toolkit.segments.pql.nodes import And
 from cdp_toolkit.segments.pql.times import Clock
+from cdp_toolkit.segments.reading import Reading, UnclearError, reading_of
+from cdp_toolkit.segments.sample import Sample
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Preview:
     entity
         What is counted.
     count
-        Profiles in the segment, exactly.
+        Profiles in the segment: exactly, or about as many where there is an ``interval``.
     total
         All profiles.
     method
@@ -59,6 +63,16 @@ class Preview:
         The conditions that must all hold.
     sample
         Some of the profiles, with all columns.
+    plan
+        What the engine does to find them, as text.
+    members
+        One row per member that was looked at: ``profile_id``.
+    interval
+        Between which two numbers the count lies, 19 times out of 20; None where it is exact.
+    scale
+        How many profiles each of those looked at stands for.
+    values
+        Gives the values of a column for each member; see ``breakdown.values_of``.
     """
 
     entity: str
@@ -67,19 +81,55 @@ class Preview:
     method: tuple[str, str]
     clauses: tuple[Clause, ...]
     sample: Frame
+    plan: str
+    members: Frame = field(repr=False)
+    interval: tuple[int, int] | None = None
+    scale: float = 1.0
+    values: Callable[[str], Frame] | None = field(default=None, repr=False)
+
+    def by(self, column: str) -> Breakdown:
+        """Count the members by the values of a column.
+
+        Parameters
+        ----------
+        column
+            Column or path of the entity, or of another one behind relations, such as ``accounts.industry``.
+
+        Returns
+        -------
+        Breakdown
+            Value and number of members, the most first.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such column; with the nearest names.
+        """
+        assert self.values is not None  # noqa: S101 - given by preview
+        grouped = self.values(column).group_by("value").agg(count=nw.len())
+        rows = [(row["value"], int(row["count"])) for row in grouped.collect("pyarrow").rows(named=True)]
+        return Breakdown(column, counted(rows, self.scale), self.count, self.interval is not None)
 
     def __str__(self) -> str:
         """Return the counts as text."""
-        head = f"{self.count:,} of {self.total:,} ({self.entity}), {self.method[0]}: {self.method[1]}"
+        head = f"{self._told} of {self.total:,} ({self.entity}), {self.method[0]}: {self.method[1]}"
         return "\n".join([head, *(f"  {_counts(each)}  {each.text}" for each in self.clauses)])
+
+    __repr__ = __str__
 
     def _repr_html_(self) -> str:
         rows = "".join(
             f"<tr><td><code>{escape(each.text)}</code></td><td>{each.passes:,}</td><td>{each.removes:,}</td></tr>"
             for each in self.clauses
         )
-        head = f"<b>{self.count:,}</b> of {self.total:,} ({escape(self.entity)}), {escape(': '.join(self.method))}"
+        head = f"<b>{self._told}</b> of {self.total:,} ({escape(self.entity)}), {escape(': '.join(self.method))}"
         return f"<p>{head}</p><table><tr><th>condition</th><th>meet it</th><th>it removes</th></tr>{rows}</table>"
+
+    @property
+    def _told(self) -> str:
+        if self.interval is None:
+            return f"{self.count:,}"
+        return f"about {self.count:,} ({self.interval[0]:,} to {self.interval[1]:,})"
 
 
 def _counts(clause: Clause) -> str:
@@ -96,6 +146,7 @@ def preview(
     entity: str = "person",
     segments: Sequence[Segment] = (),
     sample: int = 10,
+    among: Callable[[str], Sample] | None = None,
 ) -> Preview:
     """Count a segment without saving it.
 
@@ -117,11 +168,13 @@ def preview(
         Segments that the rule may name.
     sample
         How many profiles to show.
+    among
+        Gives a sample of an entity's profiles to estimate from; all profiles are counted without it.
 
     Returns
     -------
     Preview
-        Exact counts, and a lazy frame of some members.
+        Counts, and a lazy frame of some members.
 
     Raises
     ------
@@ -133,28 +186,61 @@ def preview(
         if isinstance(segment, str)
         else segment
     )
-    clock, tables = Clock(as_of, timezone), Tables(scan)
+    clock = Clock(as_of, timezone)
     condition = Bindings([*segments, chosen], model, clock).condition(chosen)
+    few = among(chosen.entity) if among else None
+    tables = Tables(few.scan(scan, _reading(chosen.entity, condition, model), model) if few else scan)
     read = facts(condition, chosen.entity, model)
     tables.check(read, condition, clock)
-    asked = {f"_clause{index}": each for index, each in enumerate(_clauses(condition))}
-    flags = Plan(tables, model, clock).flags(chosen.entity, asked)
-    counted = _counted(flags, list(asked))
-    members = flags.filter(_all(list(asked))).select("profile_id").sort("profile_id").head(sample)
+    asked = {f"_clause{index}": each for index, each in enumerate(clauses_of(condition))}
+    flags = Plan(tables, model, clock).flags(chosen.entity, asked, bucket=Bucket(only=few.ids) if few else ALL)
+    numbers = _counted(flags, list(asked))
+    scale = few.total / max(few.size, 1) if few else 1.0
+    members = flags.filter(_all(list(asked))).select("profile_id")
+    scaled = {name: round(number * scale) for name, number in numbers.items()}
     return Preview(
         entity=chosen.entity,
-        count=counted["_in"],
-        total=counted["_all"],
+        count=scaled["_in"],
+        total=scaled["_all"],
         method=read.method,
         clauses=tuple(
-            Clause(str(each.source), counted[name], counted[f"{name}_others"] - counted["_in"])
+            Clause(str(each.source), scaled[name], scaled[f"{name}_others"] - scaled["_in"])
             for name, each in asked.items()
         ),
-        sample=tables(chosen.entity).join(members, on="profile_id", how="inner"),
+        sample=tables(chosen.entity).join(members.sort("profile_id").head(sample), on="profile_id", how="inner"),
+        plan=_explained(members),
+        members=members,
+        interval=few.interval(numbers["_in"]) if few and few.size < few.total else None,
+        scale=scale,
+        values=lambda column: values_of(members, chosen.entity, column, scan, model),
     )
 
 
-def _clauses(condition: Bound) -> tuple[Bound, ...]:
+def _reading(entity: str, condition: Bound, model: Model) -> Reading | None:
+    try:
+        return reading_of(entity, condition, condition, model)
+    except UnclearError:
+        return None
+
+
+def _explained(members: Frame) -> str:
+    native = members.to_native()
+    return str(native.explain())
+
+
+def clauses_of(condition: Bound) -> tuple[Bound, ...]:
+    """Return the conditions that must all hold.
+
+    Parameters
+    ----------
+    condition
+        A rule.
+
+    Returns
+    -------
+    tuple of Bound
+        What stands between the outermost ``and``; the rule itself where there is none.
+    """
     is_and = isinstance(condition, Apply) and condition.function == "and" and isinstance(condition.source, And)
     return condition.arguments if isinstance(condition, Apply) and is_and else (condition,)
 

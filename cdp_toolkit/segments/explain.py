@@ -133,14 +133,14 @@ class _Witness:
         if isinstance(bound, Apply) and _is_written(bound):
             return Explanation(text, verdict, parts=tuple(self._tree(each, values) for each in bound.arguments))
         known = list(dict.fromkeys(leaves(bound)))
-        shown = [f"{leaf.source} = {_shown(values[leaf])}" for leaf in known if leaf is not bound]
+        told = [f"{leaf.source} = {shown(values[leaf])}" for leaf in known if leaf is not bound]
         parts: list[Explanation] = []
         for leaf in known:
             if isinstance(leaf, Aggregate) and not is_nested(leaf):
                 rows, conditions = self._rows(leaf)
-                shown += rows
+                told += rows
                 parts += conditions
-        return Explanation(text, verdict, tuple(shown), tuple(parts))
+        return Explanation(text, verdict, tuple(told), tuple(parts))
 
     def _rows(self, aggregate: Aggregate) -> tuple[list[str], list[Explanation]]:
         """Return the rows that decide, and how many rows meet each condition on them."""
@@ -222,11 +222,23 @@ def _values(conditions: Sequence[Bound]) -> dict[str, Leaf]:
 
 
 def _row(row: Mapping[str, Any], flags: Sequence[str], values: Mapping[str, Leaf]) -> str:
-    shown = ", ".join(f"{leaf.source} = {_shown(row[name])}" for name, leaf in values.items())
-    return f"{_MARKS[all(row[name] for name in flags)]} row {row['_row']}" + (f": {shown}" if shown else "")
+    told = ", ".join(f"{leaf.source} = {shown(row[name])}" for name, leaf in values.items())
+    return f"{_MARKS[all(row[name] for name in flags)]} row {row['_row']}" + (f": {told}" if told else "")
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return a value as people read it.
+
+    Parameters
+    ----------
+    value
+        Any value of a row.
+
+    Returns
+    -------
+    str
+        Short text.
+    """
     match value:
         case None:
             return "null"
@@ -237,7 +249,7 @@ def _shown(value: object) -> str:
         case float():
             return f"{value:,.10g}"
         case list():
-            return f"[{', '.join(_shown(each) for each in value)}]"
+            return f"[{', '.join(shown(each) for each in value)}]"
         case _:
             return str(value)
 

@@ -35,6 +35,28 @@ def looks(runs: Iterable[Mapping[str, Any]], segment: str) -> list[tuple[datetim
     ]
 
 
+def look_at(moment: datetime, runs: Iterable[Mapping[str, Any]], segment: str) -> Mapping[str, Any] | None:
+    """Return the evaluation of a segment that a moment in the past is told by.
+
+    Parameters
+    ----------
+    moment
+        The moment.
+    runs
+        Rows of the table ``runs``.
+    segment
+        Its name.
+
+    Returns
+    -------
+    dict or None
+        The last run that looked at the segment for that moment or before; None if there is none.
+    """
+    known = list(runs)
+    seen = max((each for each in looks(known, segment) if each[0] <= moment), default=None)
+    return None if seen is None else next(run for run in known if run["started_at"] == seen[1])
+
+
 def standing_at(
     moment: datetime,
     history: Frame,

@@ -33,7 +33,7 @@ class Found:
     moved
         Rows of ``segments/history`` as they are on disk.
     looked_at
-        How many profiles were looked at, by entity; or by segment why all of them were.
+        How many profiles were looked at, by entity; or by segment, or number of segments, why all of them were.
     """
 
     methods: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -158,7 +158,11 @@ class Step:
     def _told(self, to_do: Again, table: Callable[[str], str]) -> dict[str, str]:
         of = {entity: self.run.rows(table(entity)) for entity in to_do.profiles}
         few = {entity: f"{len(ids):,} of {of[entity]:,} profiles" for entity, ids in to_do.profiles.items()}
-        return few | {name: f"all profiles: {reason}" for name, reason in to_do.whole.items()}
+        alike: dict[str, list[str]] = {}
+        for name, reason in to_do.whole.items():
+            alike.setdefault(f"all profiles: {reason}", []).append(name)
+        told = {(names[0] if len(names) == 1 else f"{len(names)} segments"): why for why, names in alike.items()}
+        return few | told
 
     def _moved(self, names: Sequence[str], table: Callable[[str], str], profiles: Mapping[str, Ids] | None) -> Found:
         """Return who moved, bucket by bucket; where the engine fails, in halves, until it is known on which one."""

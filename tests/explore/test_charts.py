@@ -1,5 +1,8 @@
 """Charts show what they say, without a network and without anything to show."""
 
+from datetime import UTC, datetime
+
+import polars as pl
 import pytest
 import vl_convert
 
@@ -24,6 +27,15 @@ def test_a_chart_of_nothing_is_still_a_chart(untouched, name):
     chart = getattr(charts, name)(getattr(numbers, name)(untouched.lake))
 
     assert vl_convert.vegalite_to_svg(chart.to_json()).startswith("<svg")
+
+
+def test_a_backtest_tells_profiles_as_they_were_from_those_that_stand_in():
+    at = [datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2)]
+    sizes = pl.DataFrame({"at": at, "members": [3, 5], "total": [9, 9], "known_at": at, "is_known_then": [False, True]})
+
+    svg = vl_convert.vegalite_to_svg(charts.backtest(sizes, "Buyers").to_json(), allowed_base_urls=[])
+
+    assert all(text in svg for text in ("Buyers", "oldest profiles", "profiles as they were", "members"))
 
 
 def test_a_chart_shows_itself_in_a_notebook_as_a_picture(ws):

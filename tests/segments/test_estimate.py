@@ -1,6 +1,11 @@
-"""A rule before it is saved."""
+"""A rule before it is saved: its size, exact or estimated, and its members by value."""
 
+import pyarrow as pa
+import pytest
+
+from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.segments.estimate import preview
+from cdp_toolkit.segments.sample import Sample, draw, kept
 from tests.segments.conftest import AS_OF
 
 
@@ -12,6 +17,7 @@ def test_a_preview_counts_and_says_what_each_condition_removes(world, tiny, mode
     assert (found.count, found.total, found.method[0]) == (1, 6, "streaming")
     assert [(each.passes, each.removes) for each in found.clauses] == [(3, 1), (2, 2)]
     assert rows(found.sample, "profile_id", "full_name") == [(4, "Di")]
+    assert found.plan
 
 
 def test_a_preview_of_accounts_shows_itself(world, tiny, model):
@@ -22,3 +28,91 @@ def test_a_preview_of_accounts_shows_itself(world, tiny, model):
         "          2 meet it,         2 removed by it:  people.count() > 1",
     ]
     assert "<b>2</b> of 4" in found._repr_html_()
+
+
+def test_members_are_counted_by_a_column_of_their_own_or_of_their_accounts(world, tiny, model):
+    found = preview("true", world(tiny), model, as_of=AS_OF)
+
+    assert found.by("department").rows == (("Human Resources", 3), (None, 2), ("Sales", 1))
+    assert found.by("accounts.industry").rows == (("Finance", 3), (None, 2), ("Retail", 2))  # Bob works for two
+    assert found.by("accounts.accountOrganization.industry").rows == found.by("accounts.industry").rows
+    assert str(found.by("department")).splitlines()[1].split() == ["Human", "Resources", "3", "50.0%", "█" * 20]
+    assert "(unknown)" in found.by("department")._repr_html_()
+
+
+def test_an_unknown_column_to_count_by_is_named_with_the_nearest(world, tiny, model):
+    found = preview("true", world(tiny), model, as_of=AS_OF)
+
+    with pytest.raises(UnknownNameError, match="industry"):
+        found.by("accounts.industri")
+
+
+LARGE = 400
+RULES = {
+    "person": [
+        "person_score > 80",
+        'xEvent[eventType = "web"].count() >= 2',
+        'accounts.exists(industry = "Finance")',
+        "accounts.exists(people.count() > 4)",  # colleagues beyond the sample count too
+        "accounts.exists(people.exists(xEvent.count() > 3))",
+        'exists R from opportunityRoles where R.opportunity.account.industry = "Finance"',
+    ],
+    "account": [
+        "people.count() > 4",
+        "people.exists(xEvent.count() > 3)",
+        "related.exists(people.exists(person_score > 90))",
+        "opportunities.exists(isClosed = false) or parent.people.count() > 4",
+    ],
+}
+
+
+@pytest.fixture
+def large(world):
+    """Return a world of many people, spread unevenly."""
+    people = range(1, LARGE + 1)
+    return world({
+        "person": [{"profile_id": each, "person_score": each * 37 % 100} for each in people],
+        "account": [{"profile_id": each, "industry": "Finance" if each % 3 else None, "parent_id": each // 2 or None}
+                    for each in range(1, 101)],
+        "account_account": [{"account_id": each, "related_id": each % 100 + 1} for each in range(1, 101)],
+        "person_account": [{"profile_id": each, "account_id": each * each % 100 + 1} for each in people],
+        "opportunity": [{"profile_id": each, "account_id": each % 100, "is_closed": each % 4 == 0}
+                        for each in range(1, 51)],
+        "opportunity_person": [{"profile_id": each * 7, "opportunity_id": each} for each in range(1, 51)],
+        "event": [{"profile_id": each * number % LARGE, "event_type": "web" if number % 2 else "mail",
+                   "timestamp": AS_OF} for each in people for number in range(each % 5)],
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("entity", ["person", "account"])
+def test_an_estimate_is_what_a_full_evaluation_says_of_the_sample(tmp_path, large, model, engine, entity):
+    total = LARGE if entity == "person" else 100
+    sample = kept(tmp_path / "some" / "v1", entity, large, model, engine, total=total, size=40)
+    chosen = set(engine.collect(sample.ids)["profile_id"].to_pylist())
+
+    for rule in RULES[entity]:
+        whole = preview(rule, large, model, as_of=AS_OF, entity=entity)
+        found = preview(rule, large, model, as_of=AS_OF, entity=entity, among=lambda _: sample)
+
+        members = chosen & set(engine.collect(whole.members)["profile_id"].to_pylist())
+        assert found.count == round(len(members) * total / 40), rule
+        low, high = found.interval
+        assert low <= found.count <= high, rule
+        assert f"({low:,} to {high:,})" in str(found)
+
+
+def test_a_sample_is_drawn_once_and_is_the_same_wherever_it_is_drawn(tmp_path, large, model, engine):
+    first = kept(tmp_path / "some" / "v1", "person", large, model, engine, total=LARGE, size=40)
+    again = kept(tmp_path / "some" / "v1", "person", None, model, engine, total=LARGE, size=40)
+    other = dict(draw("person", large, model, engine, size=5))
+
+    assert engine.collect(first.ids).equals(engine.collect(again.ids))
+    assert set(other["_sampled"]["profile_id"].to_pylist()) < set(engine.collect(first.ids)["profile_id"].to_pylist())
+
+
+def test_the_interval_is_wilsons_and_closes_where_all_are_in_the_sample(engine):
+    ids = engine.load(pa.table({"profile_id": [1]}))
+
+    assert Sample(ids, 100, 1000, {}).interval(10) == (55, 174)  # 5.5 % to 17.4 %, as in the textbooks
+    assert Sample(ids, 100, 1000, {}).interval(0) == (0, 37)
+    assert Sample(ids, 100, 100, {}).interval(10) == (10, 10)

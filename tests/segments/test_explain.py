@@ -6,6 +6,7 @@ from cdp_toolkit.errors import DataError
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.explain import explain
 from tests.segments.conftest import AS_OF
+from tests.segments.test_meaning import CASES, WORLD
 
 
 def test_each_condition_shows_its_truth_and_the_value_that_decides(world, tiny, model):
@@ -84,3 +85,17 @@ def test_a_sequence_is_explained_by_the_rows_of_its_steps(world, tiny, model):
         ('eventType like "web%"', ("holds for 3 of 3 rows",)),
         ('page_url like "%?a"', ("holds for 1 of 3 rows",)),
     ]
+
+
+@pytest.mark.parametrize("engine", ["polars"], indirect=True)
+@pytest.mark.parametrize("topic", CASES)
+@pytest.mark.usefixtures("engine")
+def test_every_construct_is_explained_with_the_truth_that_an_evaluation_finds(topic, world, model):
+    scan = world(WORLD)
+
+    for number, case in enumerate(CASES[topic]):
+        profile_id = number % 4 + 1
+        explained = explain(Segment(name="rule", pql=case["pql"]), profile_id, scan, model, as_of=AS_OF)
+
+        assert bool(explained.verdict) == (profile_id in case["in"]), (case["pql"], profile_id)
+        assert explained.text in str(explained)
