@@ -11,7 +11,7 @@ from cdp_toolkit.identity.graph import settle_links
 from cdp_toolkit.identity.links import link_records
 
 MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
-PERSON = ("first_name", "last_name", "email", "work_phone", "postal_code", "country")
+PERSON = ("first_name", "last_name", "email", "work_phone", "postal_code", "country", "job_title")
 ACCOUNT = ("account_name", "website", "domain", "billing_country", "parent_key", "duns_number")
 
 
