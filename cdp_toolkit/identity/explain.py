@@ -169,9 +169,11 @@ def explain(profile_id: int, scan: Callable[[str], Frame], entity: str, engine: 
     own = scan(f"identity/{entity}_ids").filter(nw.col("profile_id") == profile_id)
     records = sorted(engine.collect(own).to_pylist(), key=lambda record: record["source_key"])
     names = {record["record_key"]: record["source_key"] for record in records}
-    keys = own.select("source_key")
-    linked = engine.collect(links.join(keys, on="source_key", how="inner")).to_pylist()
-    kept_out = engine.collect(refused.join(keys, on="source_key", how="inner")).to_pylist()
+    keys = own.select("record_key", "source_key")
+    said = scan("identity/evidence").filter(nw.col("entity") == entity).select("record_key", "value_key", "value")
+    told = links.join(keys, on="record_key").join(said, on=["record_key", "value_key"])
+    linked = engine.collect(told).to_pylist()
+    kept_out = engine.collect(refused.join(keys.select("record_key"), on="record_key")).to_pylist()
     given_up = engine.collect(aliases.filter(nw.col("profile_id") == profile_id))["alias_id"].to_pylist()
     is_its = nw.any_horizontal(
         *(nw.col(name).is_in([profile_id, *given_up]) for name in ("profile_id", "other_id")), ignore_nulls=True

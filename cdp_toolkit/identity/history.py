@@ -149,8 +149,8 @@ def _parted_by(before: Stitched, now: Stitched, moved: Frame, rules: IdentityRul
     ends = _ends(before.links, before.ids, moved.select("profile_id"))
     parted = _beside(ends, now.ids)
     is_across = (nw.col("record_id") != nw.col("hub_id")) | nw.col("record_id").is_null() | nw.col("hub_id").is_null()
-    reasons = now.refused.select("source_key", "namespace", "value", "reason")
-    told = parted.filter(is_across).join(reasons, on=["source_key", "namespace", "value"], how="left")
+    reasons = now.refused.select("record_key", "value_key", "reason")
+    told = parted.filter(is_across).join(reasons, on=["record_key", "value_key"], how="left")
     strongest = _strongest(told, rules)
     why = nw.coalesce(nw.col("reason"), nw.lit("no longer shared"))
     return strongest.select("profile_id", because=nw.concat_str(nw.col("namespace"), nw.lit(": "), why))
@@ -159,9 +159,7 @@ def _parted_by(before: Stitched, now: Stitched, moved: Frame, rules: IdentityRul
 def _ends(links: Frame, ids: Frame, profiles: Frame) -> Frame:
     """Return the links within some profiles, with the profile."""
     of = ids.join(profiles.unique(), on="profile_id", how="semi").select("record_key", "profile_id")
-    return links.select("source_key", "record_key", "hub_key", "namespace", "value").join(
-        of, on="record_key", how="inner"
-    )
+    return links.select("record_key", "hub_key", "namespace", "value_key").join(of, on="record_key", how="inner")
 
 
 def _beside(links: Frame, ids: Frame) -> Frame:
@@ -177,7 +175,7 @@ def _strongest(links: Frame, rules: IdentityRules) -> Frame:
     for name, rule in rules.namespaces.items():
         priority = nw.when(nw.col("namespace") == name).then(nw.lit(rule.priority)).otherwise(priority)
     ranked = links.with_columns(_priority=priority)
-    return ranked.unique("profile_id", keep="first", order_by=["_priority", "namespace", "source_key"])
+    return ranked.unique("profile_id", keep="first", order_by=["_priority", "namespace", "record_key", "value_key"])
 
 
 def _change(pairs: Frame, change: str, why: Frame, on: str) -> Frame:

@@ -27,7 +27,7 @@ def find_affected(
     clusters, ids
         What the last run made of them, as ``identity/clusters`` and ``identity/<entity>_ids``, of this entity.
     records
-        One row per record as it is: ``source_key``, ``is_deleted``.
+        One row per record as it is: ``record_key``, ``is_deleted``.
     rules
         Which identities link nobody; the same as in the last run.
     engine
@@ -36,20 +36,16 @@ def find_affected(
     Returns
     -------
     Frame
-        ``record_key`` and ``source_key``, once each: changed, new and vanished records, and all of their clusters.
+        ``record_key``, each once: changed, new and vanished records, and all of their clusters.
     """
-    changed = engine.materialise(
-        nw.concat([_changed(now, before), _flipped(records, ids, engine)]).unique("record_key")
-    )
+    changed = engine.materialise(nw.concat([_changed(now, before), _flipped(records, ids)]).unique("record_key"))
     values = engine.materialise(nw.concat([_values(frame, changed) for frame in (now, before)]).unique([*_IDENTITY]))
     carriers = [engine.materialise(_carriers(frame, values)) for frame in (now, before)]
     is_idle = _idle(carriers[0], carriers[1], rules, engine)
-    reached = [
-        frame.join(is_idle, on=[*_IDENTITY], how="anti").select("record_key", "source_key") for frame in carriers
-    ]
+    reached = [frame.join(is_idle, on=[*_IDENTITY], how="anti").select("record_key") for frame in carriers]
     touched = engine.materialise(nw.concat([*reached, changed]).unique("record_key"))
     numbers = engine.materialise(clusters.join(touched, on="record_key", how="semi").select("cluster").unique())
-    members = clusters.join(numbers, on="cluster", how="semi").select("record_key", "source_key")
+    members = clusters.join(numbers, on="cluster", how="semi").select("record_key")
     return engine.materialise(nw.concat([members, touched]).unique("record_key"))
 
 
@@ -81,18 +77,17 @@ def splice(table: Frame, rows: Frame, affected: Frame, on: str = "record_key") -
 def _changed(now: Frame, before: Frame) -> Frame:
     row = ["record_key", *_IDENTITY, "seen_at"]
     sides = [one.join(other.select(row), on=row, how="anti") for one, other in ((now, before), (before, now))]
-    return nw.concat([side.select("record_key", "source_key") for side in sides])
+    return nw.concat([side.select("record_key") for side in sides])
 
 
-def _flipped(records: Frame, ids: Frame, engine: Engine) -> Frame:
+def _flipped(records: Frame, ids: Frame) -> Frame:
     """Return the records that were deleted or came back, whatever identities they have."""
     # who is deleted with their whole cluster has no id
-    known = ids.select("source_key", was_deleted="is_deleted")
-    both = records.join(known, on="source_key", how="left").filter(
+    known = ids.select("record_key", was_deleted="is_deleted")
+    both = records.join(known, on="record_key", how="left").filter(
         nw.col("is_deleted") != nw.col("was_deleted").fill_null(value=True)
     )
-    keyed = engine.key64(both.select("source_key"), {"record_key": "source_key"})
-    return keyed.select("record_key", "source_key")
+    return both.select("record_key")
 
 
 def _values(identities: Frame, changed: Frame) -> Frame:

@@ -27,13 +27,13 @@ def resolve(
     identities
         One row per record and identity, as ``entities/identities``.
     records
-        One row per record: ``source_key``, ``is_deleted``.
+        One row per record: ``source_key``, ``record_key``, ``is_deleted``.
     rules
         Which identities link, and which values are to be unique.
     engine
         Finds components.
     only
-        The records to link, ``record_key`` and ``source_key``, where no others can change; all by default. Whether a
+        The records to link, ``record_key``, where no others can change; all by default. Whether a
         value is on too many records is still told by all that carry it.
 
     Returns
@@ -48,14 +48,9 @@ def resolve(
         own = engine.materialise(identities.join(only, on="record_key", how="semi"))
         found = link_records(_carriers(identities, own, engine), rules, engine)
         found = Links(*(frame.join(only, on="record_key", how="semi") for frame in found))
-        records = records.join(only, on="source_key", how="semi")
+        records = records.join(only, on="record_key", how="semi")
     graph = settle_links(found, own, records, rules, engine)
-    names = own.select("record_key", "source_key").unique("record_key")
-    clusters = graph.clusters.join(names, on="record_key", how="inner")
-    texts = own.select("source_key", "record_key", "value", "value_key")
-    kept = graph.kept.join(texts, on=["record_key", "value_key"])
-    components = graph.components.select("record_key", "component")
-    return Resolved(kept, graph.refused, components, clusters.select("source_key", "record_key", "cluster"))
+    return Resolved(graph.kept, graph.refused, graph.components, graph.clusters)
 
 
 def _carriers(identities: Frame, own: Frame, engine: Engine) -> Frame:

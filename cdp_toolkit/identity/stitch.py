@@ -10,7 +10,7 @@ import narwhals as nw
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.identity.definition import IdentityRules
 from cdp_toolkit.identity.history import History, Stitched, compare, empty
-from cdp_toolkit.identity.ids import map_identities, number_profiles
+from cdp_toolkit.identity.ids import check_keys, map_identities, number_profiles
 from cdp_toolkit.identity.incremental import find_affected, splice
 from cdp_toolkit.identity.resolve import resolve
 
@@ -90,6 +90,9 @@ class Stitcher:
         int or None
             How many records were looked at again; None if all were.
         """
+        records = self.engine.key64(now.records.select("source_key", "is_deleted"), {"record_key": "source_key"})
+        check_keys(records, self.engine)
+        now = now._replace(records=records)
         affected = self._affected(now, past)
         look = _Look(now, past, affected)
         found = resolve(now.identities, now.records, self.rules, self.engine, only=affected)
@@ -98,17 +101,17 @@ class Stitcher:
                 kept=self.engine.materialise(found.kept), refused=self.engine.materialise(found.refused)
             )
         links, refused, _ = (
-            keep(name, self._whole(name, rows, look, on=on))
-            for name, rows, on in (
-                ("links", found.kept, "record_key"),
-                ("refused_links", found.refused.with_columns(kind=nw.lit("link")), "source_key"),
-                ("clusters", found.clusters, "record_key"),
+            keep(name, self._whole(name, rows, look))
+            for name, rows in (
+                ("links", found.kept),
+                ("refused_links", found.refused.with_columns(kind=nw.lit("link"))),
+                ("clusters", found.clusters),
             )
         )
         fresh = self._number(look, found.components)
         fresh = fresh if affected is None else self.engine.materialise(fresh)
         ids = keep("ids", self._whole("ids", fresh, look))
-        keep("identities", self._map(look, ids, refused))
+        keep("identities", self._map(look, ids, links, refused))
         self._keep_history(
             entity, look, Stitched(ids, links, refused) if affected is None else Stitched(fresh, *found[:2]), keep
         )
@@ -130,26 +133,27 @@ class Stitcher:
 
     def _number(self, look: "_Look", components: Frame) -> Frame:
         now, past, affected = look
-        records = self.engine.key64(now.records.select("source_key", "is_deleted"), {"record_key": "source_key"})
+        records = now.records
         if past is None:
             return number_profiles(records, components, None, self.engine, as_of=self.as_of)
         previous, in_use = past.tables["ids"], None
         if affected is not None:
             records, previous, in_use = (
-                records.join(affected, on="source_key", how="semi"),
-                previous.join(affected, on="source_key", how="semi"),
-                previous.join(affected, on="source_key", how="anti"),
+                records.join(affected, on="record_key", how="semi"),
+                previous.join(affected, on="record_key", how="semi"),
+                previous.join(affected, on="record_key", how="anti"),
             )
         return number_profiles(records, components, previous, self.engine, as_of=self.as_of, in_use=in_use)
 
-    def _map(self, look: "_Look", ids: Frame, refused: Frame) -> Frame:
+    def _map(self, look: "_Look", ids: Frame, links: Frame, refused: Frame) -> Frame:
         now, past, affected = look
         if past is None or past.evidence is None or affected is None:
-            return map_identities(now.stated, ids, refused)
+            return map_identities(now.stated, ids, links, refused, self.rules)
         said = [frame.join(affected, on="record_key", how="semi") for frame in (now.stated, past.evidence.stated)]
         values = self.engine.materialise(nw.concat([rows.select("value_key") for rows in said]).unique())
         carried = self.engine.materialise(now.stated.join(values, on="value_key", how="semi"))
-        return splice(past.tables["identities"], map_identities(carried, ids, refused), values, on="value_key")
+        mapped = map_identities(carried, ids, links, refused, self.rules)
+        return splice(past.tables["identities"], mapped, values, on="value_key")
 
     def _keep_history(self, entity: str, look: "_Look", now: Stitched, keep: Keep) -> None:
         if look.past is None:
@@ -167,10 +171,10 @@ class Stitcher:
         keep("aliases", found.aliases)
         keep("history", found.changes)
 
-    def _whole(self, name: str, rows: Frame, look: "_Look", *, on: str = "record_key") -> Frame:
+    def _whole(self, name: str, rows: Frame, look: "_Look") -> Frame:
         if look.past is None or look.affected is None:
             return rows
-        return splice(look.past.tables[name], rows, look.affected, on=on)
+        return splice(look.past.tables[name], rows, look.affected)
 
     def _rows(self, frame: Frame) -> int:
         return int(self.engine.collect(frame.select(rows=nw.len()))["rows"][0].as_py())
@@ -188,5 +192,5 @@ def _only(tables: Mapping[str, Frame], affected: Frame | None) -> Stitched:
     ids, links, refused = (tables[name] for name in ("ids", "links", "refused_links"))
     if affected is not None:
         ids, links = (frame.join(affected, on="record_key", how="semi") for frame in (ids, links))
-        refused = refused.join(affected, on="source_key", how="semi")
+        refused = refused.join(affected, on="record_key", how="semi")
     return Stitched(ids, links, refused)

@@ -14,7 +14,7 @@ from cdp_toolkit.identity.phones import add_e164
 
 _GMAIL = "@(gmail|googlemail)[.]com$"
 _ROW = ("entity", "source_key", "record_key", "namespace", "value", "value_key", "seen_at")
-_REFUSED = ("entity", "source_key", "namespace", "value", "reason")
+_REFUSED = ("entity", "source_key", "record_key", "namespace", "value", "value_key", "reason")
 _SPELLING = pa.schema(
     {
         "entity": pa.string(), "namespace": pa.string(), "value": pa.string(), "value_key": pa.int64(),

@@ -74,9 +74,11 @@ def test_only_the_profile_s_own_records_links_and_history_are_told(engine, frame
                 "is_deleted": [False, True, False],
             }
         ),
-        "links": frame({"entity": ["person"], "source_key": ["2@x"], "hub_key": [1], "namespace": ["email"], "value": ["a@x"]}),
+        "links": frame({"entity": ["person"], "record_key": [2], "hub_key": [1], "namespace": ["email"], "value_key": [5]}),
+        "evidence": frame({"entity": ["person"] * 2, "record_key": [1, 2], "value_key": [5, 5], "value": ["a@x"] * 2}),
         "refused_links": frame(
-            {"entity": ["person"], "source_key": ["3@x"], "namespace": ["ecid"], "value": ["42"], "reason": ["blocked"]}
+            {"entity": ["person"], "source_key": ["3@x"], "record_key": [3], "namespace": ["ecid"], "value": ["42"],
+             "reason": ["blocked"]}
         ),
         "aliases": frame({"entity": ["person", "account"], "alias_id": [8, 9], "profile_id": [1, 1]}),
         "history": frame(
@@ -88,7 +90,7 @@ def test_only_the_profile_s_own_records_links_and_history_are_told(engine, frame
     found = explain(1, lambda name: tables[name.removeprefix("identity/")], "person", engine)
 
     assert found.records == ["1@x", "2@x (deleted)"]
-    assert [link["hub"] for link in found.links] == ["1@x"]
+    assert [(link["source_key"], link["hub"], link["value"]) for link in found.links] == [("2@x", "1@x", "a@x")]
     assert found.refused == []
     assert found.aliases == [8]
     assert [change["change"] for change in found.history] == ["merged"]

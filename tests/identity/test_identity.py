@@ -1,10 +1,12 @@
 import datetime as dt
 
+import narwhals as nw
 import pyarrow as pa
 import pytest
 
+from cdp_toolkit.errors import DataError
 from cdp_toolkit.identity import IdentityRules
-from cdp_toolkit.identity.ids import map_identities, number_profiles
+from cdp_toolkit.identity.ids import check_keys, map_identities, number_profiles
 
 MAY = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 JUNE = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
@@ -88,20 +90,46 @@ def test_records_whose_whole_profile_is_deleted_leave(numbered, rows):
     assert rows(ids, "record_key", "profile_id", "is_deleted") == [(2, 2, True), (3, 2, False)]
 
 
-def test_an_identity_of_two_profiles_means_neither(identities, frame, rows):
-    carried = identities((1, "email", "info@x"), (2, "email", "info@x"), (1, "email", "a@x"))
-    ids = frame({"source_key": ["1@x", "2@x"], "profile_id": [1, 2]})
-    refused = frame({"source_key": ["9@x"], "namespace": ["email"], "value": ["b@x"]})
+@pytest.fixture
+def mapped(identities, frame, rows):
+    """Say which profile each value means, where ``links`` and ``refused`` are pairs of a record and a value's place."""
 
-    assert rows(map_identities(carried, ids, refused), "value", "profile_id") == [("a@x", 1)]
+    def find(*carried, links=(), refused=()):
+        keys = {"record_key": pa.int64(), "value_key": pa.int64()}
+        pairs = [
+            frame({"record_key": [one for one, _ in told], "value_key": [value for _, value in told]}, keys)
+            for told in (links, refused)
+        ]
+        ids = frame({"record_key": [1, 2], "profile_id": [1, 1 if links else 2]})
+        return rows(map_identities(identities(*carried), ids, *pairs, IdentityRules()), "value", "profile_id")
+
+    return find
 
 
-def test_a_shared_device_means_the_profile_that_it_links(identities, frame, rows):
-    carried = identities((1, "ecid", "42"), (2, "ecid", "42"))
-    ids = frame({"source_key": ["1@x", "2@x"], "profile_id": [1, 2]})
-    refused = frame({"source_key": ["2@x"], "namespace": ["ecid"], "value": ["42"]})
+def test_an_identity_that_links_records_means_their_profile(mapped):
+    assert mapped((1, "email", "a@x"), (2, "email", "a@x"), links=[(2, 0)]) == [("a@x", 1)]
 
-    assert rows(map_identities(carried, ids, refused), "value", "profile_id") == [("42", 1)]
+
+def test_a_shared_mailbox_means_nobody(mapped):
+    carried = [(1, "email", "jo@x"), (2, "email", "jo@x"), (1, "email", "a@x")]
+
+    assert mapped(*carried, refused=[(1, 1), (2, 1)]) == [("a@x", 1)]
+
+
+def test_an_identity_of_two_profiles_that_links_nobody_means_neither(mapped):
+    assert mapped((1, "phone", "+1"), (2, "phone", "+1"), (2, "phone", "+2")) == [("+2", 2)]
+
+
+def test_a_shared_device_means_the_profile_that_it_links(mapped):
+    assert mapped((1, "ecid", "42"), (2, "ecid", "42"), refused=[(2, 0)]) == [("42", 1)]
+
+
+def test_two_records_with_one_key_stop_the_run_and_are_named(frame, engine):
+    records = frame({"source_key": ["1@x", "2@x", "3@x"], "record_key": [7, 7, 8]})
+
+    with pytest.raises(DataError, match="1@x and 2@x"):
+        check_keys(records, engine)
+    check_keys(records.filter(nw.col("source_key") != "2@x"), engine)
 
 
 def test_what_is_said_of_a_namespace_goes_over_its_defaults():
