@@ -62,9 +62,10 @@ def commit_files(uri: str, folder: str, schema: pa.Schema, *, mode: Mode, option
     options
         Storage options of the lake.
     """
+    if "://" not in uri:
+        Path(uri).mkdir(parents=True, exist_ok=True)
     files = _files(uri, folder, options)
     if not DeltaTable.is_deltatable(uri, storage_options=dict(options)):
-        Path(uri).mkdir(parents=True, exist_ok=True) if "://" not in uri else None
         create_table_with_add_actions(uri, Schema.from_arrow(schema), files, storage_options=dict(options) or None)
         return
     table = DeltaTable(uri, storage_options=dict(options) or None)

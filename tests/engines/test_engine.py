@@ -80,6 +80,22 @@ def test_text_that_does_not_parse_is_null_and_never_raises(engine, frame, rows):
     assert rows(parsed, "strings") == sorted([["a", "b, c"], [], None, None, None], key=repr)
 
 
+def test_values_are_taken_out_of_json_as_text_and_null_where_there_are_none(engine, frame, rows):
+    texts = [
+        '{"Web URL": "/a?b=\\"c\\"", "n": 1.5, "keys": [{"id": "1"}, {"id": "\\"2"}], "deep": {"yes": true}}',
+        "no",
+        None,
+    ]
+    paths = {"url": ("Web URL",), "n": ("n",), "deep": ("deep", "yes"), "second": ("keys", 1, "id"), "lost": ("x", "y"),
+             "ids": ("keys", None, "id"), "none": ("x", None, "y")}  # fmt: skip
+
+    found = engine.json(frame({"text": texts}), {new: ("text", path) for new, path in paths.items()})
+
+    assert rows(found, *paths) == sorted(
+        [('/a?b="c"', "1.5", "true", '"2', None, '["1","\\"2"]', None), (None,) * 7, (None,) * 7], key=repr
+    )
+
+
 def test_what_hangs_together_gets_its_smallest_node_as_its_component(engine, frame, rows):
     links = frame({"a": [5, 9, 2, 7], "b": [2, 8, 1, 7]})
 

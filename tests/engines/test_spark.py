@@ -79,6 +79,12 @@ def test_a_column_of_nulls_alone_is_written_as_text(cluster, tmp_path):
     assert pl.read_delta(str(tmp_path / "table")).schema == {"id": pl.Int64, "nothing": pl.String}
 
 
+def test_a_text_is_parted_by_a_text_not_by_a_pattern(cluster):
+    found = cluster.collect(cluster.load(pa.table({"day": ["31.12.2024"]})).select(nw.col("day").str.split(".")))
+
+    assert found["day"].to_pylist() == [["31", "12", "2024"]]
+
+
 def test_a_name_with_a_dot_is_a_name_and_a_number_may_be_divided_by_any_other(cluster):
     rows = cluster.load(pa.table({"key.source": [7.0, 1.0, -1.0], "by": [2.0, 0.0, 0.0]}))
 
