@@ -50,6 +50,7 @@ def score_pairs(
     if not linked or len(clusters) < 2:
         return _PAIRS.empty_table()
     model = _train(splink, records, likeness)
+    _fill(model, linked, min(_RANDOM_PAIRS, len(records) * (len(records) - 1) / 2))
     # Of the pairs that are left, the linked ones are gone.
     model["probability_two_random_records_match"] = missed * linked / (len(clusters) * (len(clusters) - 1) / 2)
     api = splink.DuckDBAPI()
@@ -98,11 +99,24 @@ def _train(splink: Any, records: pa.Table, likeness: Likeness) -> dict[str, Any]
     return model
 
 
+def _fill(model: dict[str, Any], linked: int, random: float) -> None:
+    """Take what was never seen for as rare as one more pair; what neither side saw says nothing."""
+    for comparison in model["comparisons"]:
+        for level in comparison["comparison_levels"]:
+            if level.get("is_null_level"):
+                continue
+            m, u = level.get("m_probability"), level.get("u_probability")
+            once = 1 / (linked + 1)
+            level["m_probability"] = m or once
+            level["u_probability"] = u or (1 / random if m else once)
+
+
 def _comparison(name: str, levels: list[Level], likeness: Likeness) -> Any:
     import splink.comparison_level_library as library
     from splink.comparison_library import CustomComparison
 
-    last = levels[-1].column
+    columns = dict.fromkeys(level.column for level in levels)
+    nothing = [library.NullLevel(column) for column in columns]
     degrees = [
         library.ExactMatchLevel(level.column, term_frequency_adjustments=level.column in likeness.rare)
         if level.likeness == 1
@@ -110,7 +124,7 @@ def _comparison(name: str, levels: list[Level], likeness: Likeness) -> Any:
         for level in levels
     ]
     return CustomComparison(
-        output_column_name=name, comparison_levels=[library.NullLevel(last), *degrees, library.ElseLevel()]
+        output_column_name=name, comparison_levels=[library.And(*nothing), *degrees, library.ElseLevel()]
     )
 
 
