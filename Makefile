@@ -27,8 +27,11 @@ $(SPARK): $(STAMP) requirements-spark.lock
 test: $(STAMP) ## run all tests that need no cluster
 	$(BIN)/pytest --numprocesses=auto --dist=worksteal --quiet -m "not spark"
 
+# What Sail is held to; see docs/engines.md for what it does not do yet.
+SPARK_TESTS ?= tests/engines tests/lake tests/identity/test_graph.py tests/segments/test_meaning.py tests/segments/test_chains.py
+
 test-spark: $(SPARK) ## run the tests of the engine spark, on Sail
-	$(BIN)/pytest --numprocesses=auto --dist=worksteal --quiet -m spark tests
+	$(BIN)/pytest --numprocesses=auto --dist=worksteal --quiet -m spark $(SPARK_TESTS)
 
 check: $(STAMP) ## format, lint, types, import contracts, docstrings, dead code
 	$(BIN)/ruff format --check

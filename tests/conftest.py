@@ -13,9 +13,6 @@ from cdp_toolkit.engines import Engine, Frame, open_engine
 
 @pytest.fixture(params=["polars", "duckdb", pytest.param("spark", marks=pytest.mark.spark)])
 def engine(request) -> Engine:
-    for mark in request.node.iter_markers("notyet"):
-        if request.param in mark.args:
-            request.applymarker(pytest.mark.xfail(strict=True, **mark.kwargs))
     return open_engine({"spark": request.getfixturevalue("sail")} if request.param == "spark" else request.param)
 
 

@@ -97,7 +97,6 @@ def test_what_has_no_answer_is_refused_with_the_reason(failure, pql, reason):
     assert reason in error.message
 
 
-@pytest.mark.notyet("spark", raises=Exception, reason="a message of Spark Connect nests 100 levels, as protobuf does")
 def test_a_rule_as_deep_and_one_as_wide_as_allowed_are_evaluated(world, tiny, model, rows):
     segments = [
         Segment(name="deep", pql="not " * 498 + "person_score > 80"),
