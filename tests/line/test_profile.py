@@ -71,7 +71,7 @@ def test_computed_attributes_add_up_from_people_to_accounts(sql):
     wrong = sql.sql("""
         SELECT a.profile_id FROM account a LEFT JOIN (
           SELECT t.account_id, sum(visits_30d) AS visits FROM person JOIN person_account t USING (profile_id) GROUP BY 1
-        ) p ON p.account_id = a.profile_id WHERE a.visits_30d_of_people IS DISTINCT FROM p.visits""")
+        ) p ON p.account_id = a.profile_id WHERE a.visits_30d_of_people IS DISTINCT FROM coalesce(p.visits, 0)""")
 
     assert wrong.fetchall() == []
     assert sql.sql("SELECT max(visits_30d_of_people) FROM account").fetchall()[0][0] > 1

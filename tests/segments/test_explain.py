@@ -6,7 +6,7 @@ from cdp_toolkit.errors import DataError
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.explain import explain
 from tests.segments.conftest import AS_OF
-from tests.segments.test_meaning import CASES, WORLD
+from tests.segments.test_meaning import CASES, NAMED, WORLD
 
 
 def test_each_condition_shows_its_truth_and_the_value_that_decides(world, tiny, model):
@@ -95,7 +95,7 @@ def test_every_construct_is_explained_with_the_truth_that_an_evaluation_finds(to
 
     for number, case in enumerate(CASES[topic]):
         profile_id = number % 4 + 1
-        explained = explain(Segment(name="rule", pql=case["pql"]), profile_id, scan, model, as_of=AS_OF)
+        explained = explain(Segment(name="rule", pql=case["pql"]), profile_id, scan, model, as_of=AS_OF, segments=NAMED)
 
         assert bool(explained.verdict) == (profile_id in case["in"]), (case["pql"], profile_id)
         assert explained.text in str(explained)
