@@ -26,6 +26,8 @@ STEPS = {
     "keys": "our stitch: identities in Parquet to the component of each record, in memory",
     "duckdb": "the same stitch on DuckDB",
     "mapped": "our stitch with links, refusals, ids and the map of identifiers written",
+    "changed": "what 1 % of changed records do to the components, linked anew, in memory",
+    "compared": "the same, with the changed records found by comparing all identities",
     "splink_integers": "Splink's clustering on ready integers, in DuckDB",
     "splink": "Splink's clustering on the same links between strings, in DuckDB",
 }
@@ -194,6 +196,64 @@ def run_mapped(home: Path, out: Path) -> None:
     stitcher = Stitcher(IdentityRules(), engine, dt.datetime(2026, 5, 1, tzinfo=dt.UTC))
     stitcher.stitch("person", evidence, None, keep)
     started.report(identifiers=pq.read_metadata(out / "identities.parquet").num_rows)
+
+
+def run_compared(home: Path, out: Path) -> None:
+    """Give every hundredth record another address, find which those are, and link what that reaches."""
+    run_changed(home, out, is_known=False)
+
+
+def run_changed(home: Path, out: Path, *, is_known: bool = True) -> None:
+    """Give every hundredth record another address, and link anew what that reaches."""
+    import datetime as dt
+
+    import narwhals as nw
+    import polars as pl
+    import polars_hash as plh
+    import pyarrow.parquet as pq
+
+    from cdp_toolkit.engines import open_engine
+    from cdp_toolkit.identity import IdentityRules
+    from cdp_toolkit.identity.ids import number_profiles
+    from cdp_toolkit.identity.incremental import find_affected
+    from cdp_toolkit.identity.resolve import resolve
+
+    engine, rules, at = open_engine("polars"), IdentityRules(), dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
+    files = [str(file) for file in sorted(home.glob("*.parquet"))]
+    schema = pq.read_schema(files[0])
+    is_changed = pl.col("record_key") % 100 == 7
+    moved = pl.format("new.{}", "value")
+    spelt = pl.format("email:{}", moved)
+    key = plh.col("spelt").nchash.xxhash64(seed=42).reinterpret(signed=True) & (2**63 - 1)
+    addresses = pl.scan_parquet(home / "email.parquet").with_columns(spelt=spelt)
+    addresses = addresses.with_columns(
+        value=pl.when(is_changed).then(moved).otherwise("value"),
+        value_key=pl.when(is_changed).then(key).otherwise("value_key"),
+    )
+    addresses.drop("spelt").sink_parquet(out / "email.parquet")
+    before = engine.scan(files, schema)
+    now = engine.scan(
+        [str(out / "email.parquet"), *(file for file in files if not file.endswith("email.parquet"))], schema
+    )
+    records = engine.scan([str(home / "own.parquet")], schema).select(
+        "source_key", "record_key", is_deleted=nw.lit(False)
+    )
+    first = resolve(before, records, rules, engine)
+    ids = engine.materialise(number_profiles(records, first.components, None, engine, as_of=at))
+    clusters = engine.materialise(first.clusters)
+    known = (
+        engine.materialise(records.filter(nw.col("record_key") % 100 == 7).select("record_key")) if is_known else None
+    )
+    started = Clock()
+    affected = find_affected(
+        now, before, clusters, ids, records.drop("source_key"), rules=rules, engine=engine, changed=known
+    )
+    found = resolve(now, records, rules, engine, only=affected)
+    own, others = (ids.join(affected, on="record_key", how=how) for how in ("semi", "anti"))
+    again = number_profiles(
+        records.join(affected, on="record_key", how="semi"), found.components, own, engine, as_of=at, in_use=others
+    )
+    started.report(affected=engine.collect(affected).num_rows, numbered=engine.collect(again).num_rows)
 
 
 def run_splink(home: Path, out: Path) -> None:

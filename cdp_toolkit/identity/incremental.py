@@ -12,11 +12,20 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.identity.definition import IdentityRules
 from cdp_toolkit.identity.links import link_records
 
-_IDENTITY = ("namespace", "value_key")
+# The key of a value is a hash of its namespace and the value.
+_VALUE = "value_key"
 
 
 def find_affected(
-    now: Frame, before: Frame, clusters: Frame, ids: Frame, records: Frame, *, rules: IdentityRules, engine: Engine
+    now: Frame,
+    before: Frame,
+    clusters: Frame,
+    ids: Frame,
+    records: Frame,
+    *,
+    rules: IdentityRules,
+    engine: Engine,
+    changed: Frame | None = None,
 ) -> Frame:
     """Find the records whose profiles may have changed.
 
@@ -32,17 +41,22 @@ def find_affected(
         Which identities link nobody; the same as in the last run.
     engine
         Keeps the changed rows.
+    changed
+        ``record_key`` of the records that are new, differ or are gone, where that is known; found by comparing by default.
 
     Returns
     -------
     Frame
         ``record_key``, each once: changed, new and vanished records, and all of their clusters.
     """
-    changed = engine.materialise(nw.concat([_changed(now, before), _flipped(records, ids)]).unique("record_key"))
-    values = engine.materialise(nw.concat([_values(frame, changed) for frame in (now, before)]).unique([*_IDENTITY]))
+    if changed is None:
+        found = nw.concat([_changed(now, before), _flipped(records, ids)]).unique("record_key")
+        changed = engine.materialise(found)
+    values = nw.concat([_values(frame, changed, rules) for frame in (now, before)])
+    values = engine.materialise(values.unique(_VALUE))
     carriers = [engine.materialise(_carriers(frame, values)) for frame in (now, before)]
     is_idle = _idle(carriers[0], carriers[1], rules, engine)
-    reached = [frame.join(is_idle, on=[*_IDENTITY], how="anti").select("record_key") for frame in carriers]
+    reached = [frame.join(is_idle, on=_VALUE, how="anti").select("record_key") for frame in carriers]
     touched = engine.materialise(nw.concat([*reached, changed]).unique("record_key"))
     numbers = engine.materialise(clusters.join(touched, on="record_key", how="semi").select("cluster").unique())
     members = clusters.join(numbers, on="cluster", how="semi").select("record_key")
@@ -75,7 +89,7 @@ def splice(table: Frame, rows: Frame, affected: Frame, on: str = "record_key") -
 
 
 def _changed(now: Frame, before: Frame) -> Frame:
-    row = ["record_key", *_IDENTITY, "seen_at"]
+    row = ["record_key", _VALUE, "seen_at"]
     sides = [one.join(other.select(row), on=row, how="anti") for one, other in ((now, before), (before, now))]
     return nw.concat([side.select("record_key") for side in sides])
 
@@ -90,20 +104,23 @@ def _flipped(records: Frame, ids: Frame) -> Frame:
     return both.select("record_key")
 
 
-def _values(identities: Frame, changed: Frame) -> Frame:
-    return identities.join(changed, on="record_key", how="semi").select(*_IDENTITY)
+def _values(identities: Frame, changed: Frame, rules: IdentityRules) -> Frame:
+    """Return the values that may tie a changed record to others; what only is to be unique counts within its cluster."""
+    silent = [name for name, rule in rules.namespaces.items() if not rule.links]
+    linking = identities.filter(~nw.col("namespace").is_in(silent))
+    return linking.join(changed, on="record_key", how="semi").select(_VALUE)
 
 
 def _carriers(identities: Frame, values: Frame) -> Frame:
-    return identities.join(values, on=[*_IDENTITY], how="semi")
+    return identities.join(values, on=_VALUE, how="semi")
 
 
 def _idle(now: Frame, before: Frame, rules: IdentityRules, engine: Engine) -> Frame:
     """Return the values that are refused as they were, each with one reason for all who carry it."""
     reasons = [_reasons(frame, rules, engine) for frame in (now, before)]
-    return reasons[0].join(reasons[1], on=[*_IDENTITY, "reason"], how="semi").select(*_IDENTITY)
+    return reasons[0].join(reasons[1], on=[_VALUE, "reason"], how="semi").select(_VALUE)
 
 
 def _reasons(carriers: Frame, rules: IdentityRules, engine: Engine) -> Frame:
     refused = link_records(carriers, rules, engine).refused
-    return refused.group_by(*_IDENTITY).agg(reason=nw.col("reason").min())
+    return refused.group_by(_VALUE).agg(reason=nw.col("reason").min())

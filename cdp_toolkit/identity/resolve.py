@@ -55,5 +55,5 @@ def resolve(
 
 def _carriers(identities: Frame, own: Frame, engine: Engine) -> Frame:
     """Return all rows with a value that one of our own carries."""
-    values = own.select("namespace", "value_key").unique()
-    return engine.materialise(identities.join(values, on=["namespace", "value_key"], how="semi"))
+    values = own.select("value_key").unique()
+    return engine.materialise(identities.join(values, on="value_key", how="semi"))
