@@ -73,7 +73,7 @@ def layout(options: argparse.Namespace) -> Found:
 
 
 def ours(options: argparse.Namespace, *, changed: bool = False) -> Found:
-    """Evaluate all audiences, and write the membership."""
+    """Evaluate all audiences from tables as a stitch writes them; the membership is not written."""
     import pyarrow.compute as pc
     from segments_world import AS_OF
 
