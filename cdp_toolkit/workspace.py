@@ -24,7 +24,7 @@ from cdp_toolkit.identity.judgements import Judgement, Judgements, check_judgeme
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.model import Model
 from cdp_toolkit.profile import Profile, find_profile
-from cdp_toolkit.profiles.build import table_of
+from cdp_toolkit.profiles.build import address, table_of
 from cdp_toolkit.profiles.definition import DEFAULT
 from cdp_toolkit.profiles.merge import merge_origins
 from cdp_toolkit.profiles.policies import Policy, resolve
@@ -599,7 +599,7 @@ class Workspace:
 
     def _tables(self, merge_policy: str | None) -> Callable[[str], Frame]:
         policy = self._policy(merge_policy).name
-        return lambda name: self.lake.scan(name if "/" in name else f"profiles/{table_of(name, policy)}")
+        return lambda name: self.lake.scan(address(name, policy))
 
     def _sample(self, merge_policy: str | None, entity: str) -> Any:
         from cdp_toolkit.segments.sample import kept

@@ -54,8 +54,8 @@ class Lake(Store):
             except Exception as error:
                 self.log.append(run.failed(error), definitions)
                 raise
-            run.result = run.finished()
-            self.log.append(run.result, definitions)
+            run.ended = run.finished()
+            self.log.append(run.ended, definitions)
 
     def objects(self, source: str) -> list[str]:
         """Return the objects that a source has delivered.

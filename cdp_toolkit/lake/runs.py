@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.engines.engine import Mode
-from cdp_toolkit.errors import CdpError
+from cdp_toolkit.errors import CdpError, LakeError
 from cdp_toolkit.lake.result import Outcome, Run
 from cdp_toolkit.lake.store import Store
 
@@ -29,7 +29,7 @@ class OpenRun:
     """
 
     def __init__(self, store: Store, verb: str, definitions: str) -> None:
-        self.result: Run | None = None
+        self.ended: Run | None = None
         self.verb = verb
         self.counts: dict[str, int] = {}
         self.details: dict[str, dict[str, Any]] = {}
@@ -44,6 +44,13 @@ class OpenRun:
         self._read: dict[str, int] = {}
         self._written: dict[str, int] = {}
         self._is_unchanged = False
+
+    @property
+    def result(self) -> Run:
+        """What the run did, once it has ended."""
+        if self.ended is None:
+            raise LakeError(f"The run {self.verb!r} has not ended.", where=self.run_id)
+        return self.ended
 
     def scan(self, name: str, *, only: Mapping[str, Sequence[str | int]] | None = None) -> Frame:
         """Return a table at the version that this run has pinned, or has just written.

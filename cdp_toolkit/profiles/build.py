@@ -114,6 +114,24 @@ def table_of(name: str, policy: str | None) -> str:
     return Policy(policy).table(name) if policy and name in BY_POLICY else name
 
 
+def address(name: str, policy: str | None = None) -> str:
+    """Return where in the lake a table of profiles is.
+
+    Parameters
+    ----------
+    name
+        An entity or relation, such as ``person``; a name with a folder stays as it is.
+    policy
+        Name of the policy; the default one if none is given.
+
+    Returns
+    -------
+    str
+        Such as ``profiles/person``.
+    """
+    return name if "/" in name else f"profiles/{table_of(name, policy)}"
+
+
 @dataclass(frozen=True)
 class _Merged:
     """Merges the records of an entity under a policy."""

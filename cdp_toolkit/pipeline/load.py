@@ -1,0 +1,66 @@
+"""Load: from outside into landing, and from there into records."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from cdp_toolkit.entities.build import build_entities
+from cdp_toolkit.entities.identities import record_identities
+from cdp_toolkit.entities.landed import LandedSource
+from cdp_toolkit.lake import Lake, OpenRun, Run
+from cdp_toolkit.pipeline.digests import digest
+from cdp_toolkit.sources.land import land
+from cdp_toolkit.sources.source import Source
+
+
+def load(lake: Lake, sources: Mapping[str, tuple[LandedSource, Source]], *, only: Sequence[str]) -> Run:
+    """Read what is new in the sources and make records of it.
+
+    Parameters
+    ----------
+    lake
+        Writes ``landing/`` and ``entities/``.
+    sources
+        All sources of the workspace by name: what they are, and the way to read them.
+    only
+        Names of those to read now; records are made of what all have delivered.
+
+    Returns
+    -------
+    Run
+        Counts of rows landed, records and rejected values; ``details`` has the records of each entity.
+    """
+    mappings = [about.mapping.model_dump() for about, _ in sources.values()]
+    with lake.run("load", definitions=digest(_recorded(lake), mappings)) as run:
+        run.next_step = "Find out who is who: `stitch`."
+        run.counts["rows landed"] = 0
+        for name in only:
+            about, source = sources[name]
+            landed = land(name, source, lake, check=about.mapping.check_columns)
+            run.counts["rows landed"] += landed.rows
+            run.problems += [f"{error.where}: {error.message}" for error in landed.refused]
+            run.notes += landed.notes
+        delivered = [replace(about, objects=tuple(lake.objects(name))) for name, (about, _) in sources.items()]
+        if run.is_repeat(*(f"landing/{each.name}/{name}" for each in delivered for name in each.objects)):
+            run.nothing_to_do()
+        else:
+            _make_records(run, lake, delivered)
+        sizes = {entity: run.rows(f"entities/{entity}") for entity in lake.model.recorded}
+        run.counts |= {"records": sum(sizes.values()), "rejected values": run.rows("entities/_rejected")}
+        run.details["records"] = sizes
+    return run.result
+
+
+def _make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> None:
+    built = build_entities(sources, run.scan, lake.model, lake.engine)
+    # Identities are taken from the tables just written: the landed text is read and typed once.
+    records = {entity: run.replace(f"entities/{entity}", rows) for entity, rows in built.entities.items()}
+    run.replace("entities/identities", record_identities(records, built.merges, lake.model, lake.engine))
+    run.replace("entities/_rejected", built.rejected)
+    for name, columns in built.unknown_columns.items():
+        run.notes.append(f"{name} has columns that nothing reads: {', '.join(columns)}. They stay in landing.")
+
+
+def _recorded(lake: Lake) -> dict[str, list[dict[str, object]]]:
+    """Return what the model says of records; what it says of profiles only does not decide how records are made."""
+    entities = lake.model.recorded.items()
+    return {name: [field.model_dump() for field in entity.recorded.values()] for name, entity in entities}

@@ -1,0 +1,123 @@
+"""Stitch: which records are one, and the profiles that they make."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from functools import partial
+
+from cdp_toolkit.engines import Frame
+from cdp_toolkit.identity import IdentityRules
+from cdp_toolkit.identity.judgements import Judgement
+from cdp_toolkit.identity.matching import MATCHED_FROM, match_accounts
+from cdp_toolkit.lake import Lake, OpenRun, Run
+from cdp_toolkit.pipeline.digests import digest
+from cdp_toolkit.pipeline.identities import stitch_identities
+from cdp_toolkit.profiles.build import address, build_profiles, table_of
+from cdp_toolkit.profiles.policies import Policy
+from cdp_toolkit.segments.computed import Computed, changes, compute, with_values
+
+
+def stitch(
+    lake: Lake,
+    rules: IdentityRules,
+    *,
+    as_of: datetime,
+    policies: Sequence[Policy] = (Policy(),),
+    judgements: Sequence[Judgement] = (),
+    computed: Computed | None = None,
+) -> Run:
+    """Find out which records are one, and make their profiles.
+
+    Parameters
+    ----------
+    lake
+        Reads ``entities/``, writes ``identity/`` and ``profiles/``.
+    rules
+        Which identities link records.
+    as_of
+        Time of the run, in UTC.
+    policies
+        Merge policies, the default one first: each gives profiles of its own.
+    judgements
+        What people decided about records.
+    computed
+        Computed attributes, which are columns of ``lake.model``; they are worked out anew even where no record changed,
+        if they look at the time.
+
+    Returns
+    -------
+    Run
+        Counts of people, accounts, opportunities, events and refused links.
+    """
+    read = ["entities/identities", *(f"entities/{entity}" for entity in lake.model.recorded)]
+    definitions = digest(
+        rules.model_dump(),
+        lake.model.model_dump(),
+        [asdict(policy) for policy in policies],
+        [judgement.model_dump() for judgement in judgements],
+    )
+    with lake.run("stitch", definitions=definitions) as run:
+        run.next_step = "Evaluate the audiences: `evaluate`."
+        if run.is_repeat(*read):
+            if not (computed and computed.is_timed and _compute(run, lake, computed, policies, as_of)):
+                run.nothing_to_do()
+        else:
+            stitch_identities(run, lake, rules, judgements, as_of)
+            _match_accounts(run, lake, rules, as_of)
+            for name, frame in build_profiles(run.scan, lake.model, policies, lake.engine):
+                run.replace(f"profiles/{name}", frame)
+            _note_accounts(run)
+            if computed:
+                _compute(run, lake, computed, policies, as_of)
+        _count_profiles(run)
+    return run.result
+
+
+def _match_accounts(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: datetime) -> None:
+    name = "identity/account_matches"
+    tables = {table: run.scan(table) for table in MATCHED_FROM}
+    previous = run.scan(name) if run.exists(name) else None
+    run.replace(name, match_accounts(tables, previous, rules, lake.engine, as_of=as_of))
+
+
+def _note_accounts(run: OpenRun) -> None:
+    if cycles := run.rows("profiles/account_cycle"):
+        run.notes.append(
+            f"{cycles} accounts are their own ancestors by the parents that sources name. They, and all below them, have "
+            "no ultimate parent: see profiles/account_cycle."
+        )
+    if groups := run.rows("profiles/large_account_group"):
+        run.notes.append(
+            f"{groups} domains, names or parents are shared by too many accounts to relate them all: see "
+            "profiles/large_account_group."
+        )
+
+
+def _compute(run: OpenRun, lake: Lake, computed: Computed, policies: Sequence[Policy], as_of: datetime) -> bool:
+    """Work out the computed attributes and return whether any of them changed."""
+    is_changed = False
+    for policy in (policy.name for policy in policies):
+        for names in computed.levels:
+            scan = partial(_scan, run, policy)
+            for entity, found in compute(computed, names, scan, lake.engine, as_of=as_of):
+                table, values = f"profiles/{table_of(entity, policy)}", lake.engine.load(found)
+                if changes(run.scan(table), values, lake.engine):
+                    run.replace(table, with_values(run.scan(table), values))
+                    is_changed = True
+    return is_changed
+
+
+def _count_profiles(run: OpenRun) -> None:
+    counted = {
+        "people": "profiles/person",
+        "accounts": "profiles/account",
+        "opportunities": "profiles/opportunity",
+        "events": "profiles/event",
+        "links": "identity/links",
+        "links refused": "identity/refused_links",
+    }
+    run.counts |= {what: run.rows(table) for what, table in counted.items()}
+
+
+def _scan(run: OpenRun, policy: str, name: str) -> Frame:
+    return run.scan(address(name, policy))
