@@ -10,6 +10,7 @@ from rich.console import Console
 
 from cdp_toolkit.destinations import Plan
 from cdp_toolkit.errors import CdpError, ConfigError, UnknownNameError
+from cdp_toolkit.secrets import redact
 from cdp_toolkit.segments.exchange import from_json, to_json
 from cdp_toolkit.workspace import Workspace
 
@@ -224,5 +225,5 @@ def entry() -> None:
 
 
 def _fail(error: CdpError, code: int) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False).print(str(error), markup=False)
+    Console(stderr=True, soft_wrap=True, highlight=False).print(redact(str(error)), markup=False)
     sys.exit(code)

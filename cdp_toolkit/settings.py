@@ -41,7 +41,7 @@ class Settings(BaseModel):
         Columns of people or accounts that a rule works out, by name.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     name: str
     timezone: str = "UTC"

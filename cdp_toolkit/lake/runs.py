@@ -13,6 +13,7 @@ from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.errors import CdpError, LakeError
 from cdp_toolkit.lake.result import Outcome, Run
 from cdp_toolkit.lake.store import Store
+from cdp_toolkit.secrets import redact
 
 
 class OpenRun:
@@ -281,8 +282,8 @@ class OpenRun:
             verb=self.verb,
             outcome=outcome,
             counts=self.counts,
-            problems=tuple(self.problems),
-            notes=tuple(self.notes),
+            problems=tuple(map(redact, self.problems)),
+            notes=tuple(map(redact, self.notes)),
             seconds=time.perf_counter() - self._clock,
             next_step=self.next_step,
             details=self.details,
