@@ -13,11 +13,13 @@
     ├── SourceError             an object could not be read; the run goes on and ends partial
     ├── ActivationError         a batch could not be delivered; the run goes on and ends partial
     └── ConnectorStopped        the connector cannot go on at all (login, account)
+        └── QuotaExhausted      it may not go on before a time that it names
 
 A message has three parts: what is wrong, where, and what to do about it.
 """
 
 from collections.abc import Iterable
+from datetime import datetime
 from difflib import get_close_matches
 
 
@@ -119,6 +121,26 @@ class ActivationError(CdpError):
 
 class ConnectorStopped(CdpError):  # noqa: N818 - it says what happened, as in the contract of connectors
     """The connector cannot go on at all, such as after a refused login."""
+
+
+class QuotaExhausted(ConnectorStopped):
+    """The connector may not go on before a time, such as when the calls of a day are spent.
+
+    Parameters
+    ----------
+    message
+        What is wrong, as a sentence.
+    resume_at
+        When it may go on, in UTC.
+    where
+        What it is about.
+    """
+
+    def __init__(self, message: str, *, resume_at: datetime, where: str = "") -> None:
+        super().__init__(
+            message, where=where, hint=f"Run again after {resume_at:%Y-%m-%d %H:%M} UTC: it goes on there."
+        )
+        self.resume_at = resume_at
 
 
 def nearest(name: str, known: Iterable[str], *, most: int = 3) -> list[str]:

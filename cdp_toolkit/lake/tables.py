@@ -55,6 +55,10 @@ class Table:
 
 
 _TABLES = (
+    Table("landing/_fields", "a field of a source that was new, vanished or got another type, as the source describes it", "load",
+          ("source", "object", "field", "seen_at"),
+          {"source": "text", "object": "text", "field": "text", "change": "text", "type": "text", "previous": "text",
+           "seen_at": "timestamp"}),
     Table("entities/_rejected", "a value that could not be taken, alone or with its row", "load",
           ("source", "object", "file", "line", "column"),
           {"source": "text", "object": "text", "file": "text", "line": "integer", "entity": "text", "column": "text",

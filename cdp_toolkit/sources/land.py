@@ -13,7 +13,10 @@ import pyarrow as pa
 
 from cdp_toolkit.errors import CdpError, ConnectorStopped, SourceError
 from cdp_toolkit.lake import Lake
-from cdp_toolkit.sources.source import Batch, Cursor, Object, Source, SourceFailure
+from cdp_toolkit.sources.fields import record_fields
+from cdp_toolkit.sources.known import without_known
+from cdp_toolkit.sources.progress import Progress
+from cdp_toolkit.sources.source import Batch, Cursor, Linked, Metered, Object, Source, SourceFailure
 
 _STAMPS = pa.schema([("_batch", pa.int64()), ("_loaded_at", pa.timestamp("us", "UTC"))])
 _RESERVED = ("_batch", "_loaded_at")
@@ -36,7 +39,10 @@ class Landed:
     refused
         Parts that could not be read, with the reason.
     notes
-        What else the user should know: guessed encodings, files that belong to no object.
+        What else the user should know: guessed encodings, files that belong to no object, fields that changed.
+    stopped
+        Why the source could not be read to its end; None if it was. What had landed by then stays, and the next load goes
+        on behind it.
     """
 
     rows: int = 0
@@ -44,9 +50,12 @@ class Landed:
     unchanged: int = 0
     refused: list[SourceError] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    stopped: ConnectorStopped | None = None
 
 
-def land(name: str, source: Source, lake: Lake, *, check: Check | None = None) -> Landed:
+def land(
+    name: str, source: Source, lake: Lake, *, check: Check | None = None, progress: Progress | None = None
+) -> Landed:
     """Write what is new in a source to ``landing/<name>/``.
 
     Parameters
@@ -59,59 +68,95 @@ def land(name: str, source: Source, lake: Lake, *, check: Check | None = None) -
         Where to; it remembers how far each object has come.
     check
         Refuses a delivery by its object and columns with a ``SourceError``, such as one without its key.
+    progress
+        Is told of each batch that has landed.
 
     Returns
     -------
     Landed
-        Counts, and what was refused; one part that cannot be read does not stop the others.
-
-    Raises
-    ------
-    ConnectorStopped
-        If the source cannot be read at all.
+        Counts, and what was refused; one part or object that cannot be read does not stop the others, and a source that
+        is down or has spent its calls ends in ``stopped``.
     """
-    landed = Landed()
-    loaded_at = datetime.now(UTC)
-    for each in source.objects():
-        _land_object(name, each, source, lake, landed, check=check, loaded_at=loaded_at)
-    landed.notes += [f"{found} belongs to no object that the mapping of {name} knows." for found in source.unknown()]
-    return landed
+    landing = _Landing(name, source, lake, check, progress or _untold)
+    try:
+        landing.all()
+    except ConnectorStopped as error:
+        landing.landed.stopped = error
+    return landing.landed
 
 
-def _land_object(
-    name: str, each: Object, source: Source, lake: Lake, landed: Landed, *, check: Check | None, loaded_at: datetime
-) -> None:
-    table = f"landing/{name}/{each.name}"
-    counter, cursor = lake.landed(table)
-    done = refused = 0
-    for batch in source.read(each, cursor):
-        if isinstance(batch, SourceFailure):
-            landed.refused.append(_source_error(batch.error, batch.part))
-            refused += 1
-            continue
-        try:
-            rows = _land_batch(table, batch, lake, counter + 1, cursor | batch.cursor, check=check, loaded_at=loaded_at)
-        except SourceError as error:
-            landed.refused.append(_source_error(error, batch.part))
-            refused += 1
-            continue
-        counter, cursor = counter + 1, cursor | batch.cursor
-        done += 1
-        landed.rows += rows
-        landed.files.setdefault(each.name, []).append(batch.part)
-        landed.notes += batch.notes
-    landed.unchanged += max(len(each.parts) - done - refused, 0)
+@dataclass
+class _Landing:
+    name: str
+    source: Source
+    lake: Lake
+    check: Check | None
+    progress: Progress
+    landed: Landed = field(default_factory=Landed)
+    loaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def all(self) -> None:
+        if isinstance(self.source, Linked):
+            self.source.link(lambda name, columns: self.lake.delivered(self._table(name), columns))
+        if isinstance(self.source, Metered):
+            known = self.lake.objects(self.name)
+            self.source.budget.recall([self.lake.landed(self._table(each))[1] for each in known])
+        objects = self.source.objects()
+        described = {each.name: each.fields for each in objects if each.fields is not None}
+        self.landed.notes += record_fields(self.lake, self.name, described, self.loaded_at)
+        for each in objects:
+            try:
+                self._object(each)
+            except SourceError as error:
+                self.landed.refused.append(_source_error(error, each.name))
+        told = self.source.unknown()
+        self.landed.notes += [f"{found} belongs to no object that the mapping of {self.name} knows." for found in told]
+
+    def _table(self, name: str) -> str:
+        return f"landing/{self.name}/{name}"
+
+    def _object(self, each: Object) -> None:
+        counter, cursor = self.lake.landed(self._table(each.name))
+        done = refused = rows = 0
+        for batch in self.source.read(each, cursor):
+            if isinstance(batch, SourceFailure):
+                self.landed.refused.append(_source_error(batch.error, batch.part))
+                refused += 1
+                continue
+            try:
+                rows += self._batch(each.name, batch, counter + 1, cursor | batch.cursor)
+            except SourceError as error:
+                self.landed.refused.append(_source_error(error, batch.part))
+                refused += 1
+                continue
+            counter, cursor = counter + 1, cursor | batch.cursor
+            done += 1
+            self.landed.files.setdefault(each.name, []).append(batch.part)
+            self.landed.notes += batch.notes
+            share = (done + refused) / len(each.parts) if each.parts else batch.share
+            self.progress(self.name, each.name, rows=rows, share=share)
+        self.landed.unchanged += max(len(each.parts) - done - refused, 0)
+
+    def _batch(self, name: str, batch: Batch, counter: int, cursor: Cursor) -> int:
+        table, reader = self._table(name), batch.open()
+        names = [name for name in reader.schema.names if name not in {"_file", "_line", "_problem", "_raw"}]
+        _refuse_columns(names)
+        if self.check is not None and names:
+            self.check(name, names)
+        if batch.overlap is not None:
+            reader = without_known(table, reader, batch.overlap, self.lake)
+        cursor |= self.source.budget.mark() if isinstance(self.source, Metered) else {}
+        stamped = _Stamped(reader, counter, self.loaded_at)
+        _write(table, stamped, self.lake, counter, cursor)
+        self.landed.rows += stamped.rows
+        return stamped.rows
 
 
-def _land_batch(
-    table: str, batch: Batch, lake: Lake, counter: int, cursor: Cursor, *, check: Check | None, loaded_at: datetime
-) -> int:
-    reader = batch.open()
-    names = [name for name in reader.schema.names if name not in {"_file", "_line", "_problem", "_raw"}]
-    _refuse_columns(names)
-    if check is not None:
-        check(table.rpartition("/")[2], names)
-    stamped = _Stamped(reader, counter, loaded_at)
+def _untold(source: str, object: str, *, rows: int, share: float | None) -> None:  # noqa: A002 - the contract's noun
+    """Tell nobody."""
+
+
+def _write(table: str, stamped: "_Stamped", lake: Lake, counter: int, cursor: Cursor) -> None:
     try:
         lake.land(table, stamped.reader(), counter=counter, cursor=cursor)
     except Exception as error:
@@ -119,7 +164,6 @@ def _land_batch(
         if stamped.failure is not None and stamped.failure is not error:
             raise stamped.failure from error
         raise
-    return stamped.rows
 
 
 class _Stamped:

@@ -2,16 +2,24 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 
 from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.plugins import find
+from cdp_toolkit.sources.budget import Budget
 
 Cursor = dict[str, Any]
-"""What a source needs to go on from where it was; anything that JSON can hold."""
+"""What a source needs to go on from where it was; anything that JSON can hold.
+
+Keys that begin with an underscore are kept by the room itself.
+"""
+
+Delivered = Callable[[str, Sequence[str]], Iterator[pa.RecordBatch]]
+"""Gives columns of what an object of the source has landed so far, by the object's name; nothing if it has not."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +32,39 @@ class Object:
         Name below ``landing/<source>/``.
     parts
         What it is delivered in, such as files; empty if a source cannot say.
+    fields
+        The vendor's type of each field, where it describes them; a change is recorded in ``landing/_fields`` and told.
     """
 
     name: str
     parts: tuple[str, ...] = ()
+    fields: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Rows that may have been landed before, since a load reads again a little of what the last one has read.
+
+    Parameters
+    ----------
+    columns
+        Columns that together say that two rows are the same, such as an id and the time of its last change.
+    since
+        Time from which rows are read again. A row that is landed already was landed after this, and is dropped.
+    """
+
+    columns: tuple[str, ...]
+    since: datetime
+
+
+def _nothing() -> pa.RecordBatchReader:
+    schema = pa.schema([("_file", pa.string()), ("_line", pa.int64())])
+    return pa.RecordBatchReader.from_batches(schema, [])
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows that are landed together or not at all.
+    """Rows that are landed together or not at all. Without rows it is a note of how far the source has come.
 
     Parameters
     ----------
@@ -44,16 +76,26 @@ class Batch:
         Starts reading. Every column is text; ``_file`` and ``_line`` say where a row stood.
     notes
         What the user should know, such as an encoding that was guessed.
+    share
+        How much of what is to be read of the object is read with this, from 0 to 1; None if a source cannot say.
+    overlap
+        Which of its rows may have been landed before; none by default.
     """
 
     part: str
     cursor: Cursor
-    open: Callable[[], pa.RecordBatchReader]
+    open: Callable[[], pa.RecordBatchReader] = _nothing
     notes: tuple[str, ...] = ()
+    share: float | None = None
+    overlap: Overlap | None = None
 
 
 class Source(Protocol):
-    """A way to read from outside."""
+    """A way to read from outside.
+
+    Opening one calls nobody: a source that is down is met by ``objects`` or ``read``, which raise ``ConnectorStopped``, and
+    leaves the others running. One that is read over a network is ``Metered``, and ``Linked`` if it must know what landed.
+    """
 
     def objects(self) -> Sequence[Object]:
         """Return what there is to read.
@@ -89,6 +131,28 @@ class Source(Protocol):
         -------
         sequence of str
             Such as file names.
+        """
+        ...
+
+
+@runtime_checkable
+class Metered(Protocol):
+    """A source whose calls are counted and may be capped."""
+
+    budget: Budget
+
+
+@runtime_checkable
+class Linked(Protocol):
+    """A source that reads what it has landed, such as the companies that its leads name."""
+
+    def link(self, delivered: Delivered) -> None:
+        """Take the way to what has landed; called before anything is read.
+
+        Parameters
+        ----------
+        delivered
+            Gives columns of an object.
         """
         ...
 

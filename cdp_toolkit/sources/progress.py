@@ -1,0 +1,65 @@
+"""How far a load has come, while it runs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress import (
+    Progress as RichProgress,
+)
+
+
+class Progress(Protocol):
+    """Is told of each batch that has landed."""
+
+    def __call__(self, source: str, object: str, *, rows: int, share: float | None) -> None:  # noqa: A002 - the contract's noun
+        """Take note.
+
+        Parameters
+        ----------
+        source, object
+            What was read.
+        rows
+            Rows of the object that have landed in this load so far.
+        share
+            How much of what is to be read of it is read, from 0 to 1; None if the source cannot say.
+        """
+        ...
+
+
+@contextmanager
+def bars(console: Console | None = None) -> Iterator[Progress]:
+    """Show a bar for each object, with the time left.
+
+    Parameters
+    ----------
+    console
+        Where to; standard error by default, and a widget in a notebook.
+
+    Yields
+    ------
+    Progress
+        To be told.
+    """
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        TextColumn("{task.fields[rows]:,} rows"), TimeRemainingColumn(compact=True),
+    )  # fmt: skip
+    with RichProgress(*columns, console=console or Console(stderr=True), transient=True) as shown:
+        tasks: dict[str, TaskID] = {}
+
+        def tell(source: str, object: str, *, rows: int, share: float | None) -> None:  # noqa: A002 - the contract's noun
+            name = f"{source} {object}"
+            if name not in tasks:
+                tasks[name] = shown.add_task(name, total=None, rows=0)
+            shown.update(tasks[name], rows=rows, total=None if share is None else 1.0, completed=share or 0.0)
+
+        yield tell

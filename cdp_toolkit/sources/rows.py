@@ -1,0 +1,104 @@
+"""Rows of JSON as they are landed: every value a text, and many pages in one commit."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from cdp_toolkit.sources.source import Batch, Cursor, Overlap
+
+_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows that a vendor gave in one answer.
+
+    Parameters
+    ----------
+    rows
+        Objects of JSON.
+    cursor
+        What to remember once they are landed.
+    share
+        How much of what is to be read is read with them, from 0 to 1.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    cursor: Cursor
+    share: float | None = None
+
+
+def gather(
+    part: str, pages: Iterable[Page], *, overlap: Overlap | None = None, most_rows: int = _ROWS
+) -> Iterator[Batch]:
+    """Put pages together, so that each commit is worth its while.
+
+    Parameters
+    ----------
+    part
+        Where they come from, for messages.
+    pages
+        Pages in order; they are fetched as they are asked for.
+    overlap
+        Which rows may have been landed before.
+    most_rows
+        A batch ends with the page that reaches this.
+
+    Yields
+    ------
+    Batch
+        Rows of some pages, with the cursor of the last. Pages without rows move the cursor all the same.
+    """
+    rows: list[Mapping[str, Any]] = []
+    last: Page | None = None
+    for page in pages:
+        rows += page.rows
+        last = page
+        if len(rows) >= most_rows:
+            yield _batch(part, rows, last, overlap)
+            rows, last = [], None
+    if last is not None:
+        yield _batch(part, rows, last, overlap)
+
+
+def _batch(part: str, rows: list[Mapping[str, Any]], page: Page, overlap: Overlap | None) -> Batch:
+    if not rows:
+        return Batch(part, page.cursor, share=page.share)
+    return Batch(part, page.cursor, lambda: as_texts(rows, part), share=page.share, overlap=overlap)
+
+
+def as_texts(rows: Sequence[Mapping[str, Any]], part: str) -> pa.RecordBatchReader:
+    """Return objects of JSON as rows to land.
+
+    Parameters
+    ----------
+    rows
+        The objects; a key that one lacks is null in it.
+    part
+        Where they come from.
+
+    Returns
+    -------
+    pyarrow.RecordBatchReader
+        A text column a key, ``_file`` (the part) and ``_line`` (the place in ``rows``, from 1).
+
+    Examples
+    --------
+    >>> as_texts([{"id": 7, "isWon": True, "tags": ["a"]}], "deals").read_all().to_pylist()
+    [{'id': '7', 'isWon': 'true', 'tags': '["a"]', '_file': 'deals', '_line': 1}]
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    columns = {name: pa.array([_text(row.get(name)) for row in rows], pa.string()) for name in names}
+    columns["_file"] = pa.repeat(pa.scalar(part), len(rows))
+    columns["_line"] = pa.array(range(1, len(rows) + 1), pa.int64())
+    batch = pa.RecordBatch.from_pydict(columns)
+    return pa.RecordBatchReader.from_batches(batch.schema, [batch])
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
