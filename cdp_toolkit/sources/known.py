@@ -33,13 +33,16 @@ def without_known(table: str, reader: pa.RecordBatchReader, overlap: Overlap, la
     pyarrow.RecordBatchReader
         The rows that are new, in their order.
     """
-    return pa.RecordBatchReader.from_batches(reader.schema, _new(table, reader, overlap, lake))
-
-
-def _new(table: str, reader: pa.RecordBatchReader, overlap: Overlap, lake: Lake) -> Iterator[pa.RecordBatch]:
     columns = [name for name in overlap.columns if name in reader.schema.names]
     landed = lake.delivered(table, columns, where=pc.field("_loaded_at") >= overlap.since)
+    # Read now: within the write of a Delta table none can be read.
     known = np.unique(np.concatenate([np.empty(0, np.int64), *(_keys(batch, columns, lake) for batch in landed)]))
+    return pa.RecordBatchReader.from_batches(reader.schema, _new(reader, columns, known, lake))
+
+
+def _new(
+    reader: pa.RecordBatchReader, columns: list[str], known: npt.NDArray[np.int64], lake: Lake
+) -> Iterator[pa.RecordBatch]:
     for batch in reader:
         keys = _keys(batch, columns, lake)
         _, firsts = np.unique(keys, return_index=True)

@@ -19,7 +19,10 @@ Keys that begin with an underscore are kept by the room itself.
 """
 
 Delivered = Callable[[str, Sequence[str]], Iterator[pa.RecordBatch]]
-"""Gives columns of what an object of the source has landed so far, by the object's name; nothing if it has not."""
+"""Gives columns of what an object of the source has landed so far, by the object's name; nothing if it has not.
+
+To be read before a batch is yielded, not while it is opened: within the write of a Delta table none can be read.
+"""
 
 
 @dataclass(frozen=True)
