@@ -16,7 +16,7 @@ from cdp_toolkit.errors import ConnectorStopped, QuotaExhausted
 from cdp_toolkit.sources.budget import Budget
 from tests.stand_ins.serve import serving
 
-SECRET = "hunter22-hunter22"  # noqa: S105 - of nobody
+SECRET = "hunter22-hunter22"
 QUICK = Patience(attempts=4, first_s=0.001, most_s=0.002)
 
 
