@@ -10,48 +10,31 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, ValidationError
 
 from cdp_toolkit.connectors.files.delimited import read_delimited
 from cdp_toolkit.connectors.files.nested import read_excel, read_json, read_ndjson, read_parquet
 from cdp_toolkit.connectors.files.probe import digest, probe
 from cdp_toolkit.errors import CdpError, ConfigError
+from cdp_toolkit.sources.settings import SourceSettings, read_settings
 from cdp_toolkit.sources.source import Batch, Cursor, Object, SourceFailure
 
 _KINDS = ("csv", "tsv", "txt", "json", "ndjson", "jsonl", "parquet", "xlsx")
 
 
-class FilesSettings(BaseModel):
-    """What ``cdp.yaml`` may say of a source of files.
+class FilesSettings(SourceSettings):
+    """What ``cdp.yaml`` may say of a source of files, besides what it may say of any.
 
     Parameters
     ----------
-    type
-        ``files``.
     path
         Folder of the files, relative to the workspace.
-    system
-        System that they come from, whose mapping is used.
-    instance
-        Which installation of the system: a Munchkin id, an organisation's id.
-    crm
-        ``system`` and ``instance`` of the CRM that the system is synced with.
-    mapping
-        A mapping file instead of the system's own.
     encoding
         Encoding of all its text files; found out for each by default.
     delimiter
         What stands between fields; found out for each file by default.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    type: str
     path: str
-    system: str | None = None
-    instance: str | None = None
-    crm: dict[str, str] | None = None
-    mapping: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
 
@@ -77,6 +60,8 @@ class FilesSource:
         If a setting is wrong or the folder does not exist.
     """
 
+    settings_kind = FilesSettings
+
     def __init__(
         self,
         settings: Mapping[str, Any],
@@ -85,14 +70,7 @@ class FilesSource:
         objects: Mapping[str, Sequence[str]] | None = None,
         where: str = "cdp.yaml",
     ) -> None:
-        try:
-            self.settings = FilesSettings.model_validate(settings)
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(str(part) for part in first["loc"])
-            raise ConfigError(
-                f"{place or 'A setting'}: {first['msg']}.", where=where, hint="See the README of connectors/files."
-            ) from error
+        self.settings = read_settings(settings, FilesSettings, where=where)
         self.folder = folder / self.settings.path
         if not self.folder.is_dir():
             raise ConfigError(
