@@ -7,20 +7,17 @@ from cdp_toolkit.segments.pql import nodes as n
 from cdp_toolkit.segments.pql.aggregates import aggregate
 from cdp_toolkit.segments.pql.binder import Binder, applied
 from cdp_toolkit.segments.pql.bound import Bound, Column, Keep, truth
+from cdp_toolkit.segments.pql.compared import Compared
 from cdp_toolkit.segments.pql.comparisons import expect
-from cdp_toolkit.segments.pql.contains import common, includes, overlap, subset
 from cdp_toolkit.segments.pql.meanings import Groups, Meaning, Rows, Values
 from cdp_toolkit.segments.pql.scope import Given, Scope, Variable, depth
 
 
 @dataclass(frozen=True)
-class _Array:
+class _Array(Compared):
     """An array of rows or values, and the functions on it; each takes the arguments as they were written."""
 
-    binder: Binder
     array: Rows | Values
-    node: n.Node
-    scope: Scope
 
     @property
     def rows(self) -> Rows:
@@ -168,29 +165,6 @@ class _Array:
         by = self.one(key)
         rows = self._distinct().where(self._is_there(by))
         return Groups(rows, by, rows.kept(Keep(1, by=by)), self.value)
-
-    def includes(self, item: n.Node) -> Meaning:
-        """Return whether an item is there."""
-        return includes(self.binder, self.binder.value(item, self.scope), self.array, self.node, self.scope)
-
-    def intersects(self, other: n.Node) -> Meaning:
-        """Return whether another array has an item of this one."""
-        return overlap(self.binder, self.array, self._other(other), self.node, self.scope)
-
-    def intersection(self, other: n.Node) -> Meaning:
-        """Return the items that another array has too."""
-        return common(self.binder, self.array, self._other(other), self.node, self.scope)
-
-    def subset_of(self, other: n.Node) -> Meaning:
-        """Return whether another array has all items."""
-        return subset(self.binder, self.array, self._other(other), self.node, self.scope)
-
-    def superset_of(self, other: n.Node) -> Meaning:
-        """Return whether all items of another array are in this one."""
-        return subset(self.binder, self._other(other), self.array, self.node, self.scope)
-
-    def _other(self, node: n.Node) -> Meaning:
-        return self.binder.meaning(node, self.scope)
 
 
 # How few and how many arguments each takes.

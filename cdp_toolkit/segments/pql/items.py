@@ -8,21 +8,19 @@ from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.segments.pql import nodes as n
 from cdp_toolkit.segments.pql.binder import Binder, applied
 from cdp_toolkit.segments.pql.bound import Apply, Bound, Constant, truth
+from cdp_toolkit.segments.pql.compared import Compared
 from cdp_toolkit.segments.pql.comparisons import compared, expect, same_kind
-from cdp_toolkit.segments.pql.contains import common, includes, overlap, subset
+from cdp_toolkit.segments.pql.contains import includes
 from cdp_toolkit.segments.pql.functions import NUMBER
 from cdp_toolkit.segments.pql.meanings import Items, Meaning, Object
 from cdp_toolkit.segments.pql.scope import Given, Scope, depth
 
 
 @dataclass(frozen=True)
-class _Written:
+class _Written(Compared):
     """An array of written items, and the functions on it; each takes the arguments as they were written."""
 
-    binder: Binder
     array: Items
-    node: n.Node
-    scope: Scope
 
     @property
     def items(self) -> tuple[Bound, ...]:
@@ -133,29 +131,6 @@ class _Written:
             before = includes(self.binder, each, Items(self.items[:index]), self.node, self.scope)
             kept.append(self._if(before, self._nothing(), each) if index else each)
         return Items(tuple(kept))
-
-    def includes(self, item: n.Node) -> Meaning:
-        """Return whether an item is there."""
-        return includes(self.binder, self.binder.value(item, self.scope), self.array, self.node, self.scope)
-
-    def intersects(self, other: n.Node) -> Meaning:
-        """Return whether another array has an item of this one."""
-        return overlap(self.binder, self.array, self._other(other), self.node, self.scope)
-
-    def intersection(self, other: n.Node) -> Meaning:
-        """Return the items that another array has too."""
-        return common(self.binder, self.array, self._other(other), self.node, self.scope)
-
-    def subset_of(self, other: n.Node) -> Meaning:
-        """Return whether another array has all items."""
-        return subset(self.binder, self.array, self._other(other), self.node, self.scope)
-
-    def superset_of(self, other: n.Node) -> Meaning:
-        """Return whether all items of another array are in this one."""
-        return subset(self.binder, self._other(other), self.array, self.node, self.scope)
-
-    def _other(self, node: n.Node) -> Meaning:
-        return self.binder.meaning(node, self.scope)
 
 
 ITEM_FUNCTIONS: dict[str, tuple[Callable[..., Meaning], int, int]] = {
