@@ -1,0 +1,1 @@
+"""Google's advertising products, by the Data Manager API."""

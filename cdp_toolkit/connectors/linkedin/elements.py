@@ -1,0 +1,71 @@
+"""People and companies as Matched Audiences takes them.
+
+Rules: learn.microsoft.com/en-us/linkedin/marketing/matched-audiences/create-and-manage-segment-users and
+…/create-and-manage-segment-companies.
+"""
+
+import polars as pl
+
+from cdp_toolkit.connectors.hashing import address, countries, hashed, trimmed
+
+# Of people: what is matched besides the address, and how long it may be.
+_LONGEST = {"first_name": 35, "last_name": 35, "job_title": 50, "company": 50}
+
+
+def people(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return what LinkedIn is told of each person.
+
+    Parameters
+    ----------
+    rows
+        A row a person: ``email``, ``first_name``, ``last_name``, ``job_title``, ``company`` and ``country``, all text.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a person, in the same order: ``email`` (a digest), ``firstName``, ``lastName``, ``title``, ``company``
+        and ``country`` (plain), null where there is none to give.
+    """
+    bare = pl.col("email").str.replace_all(r"[\s\u00a0\u200b\ufeff]", "").str.to_lowercase()
+    return rows.select(
+        email=hashed(pl.col("email"), address(bare)),
+        firstName=_text("first_name"),
+        lastName=_text("last_name"),
+        title=_text("job_title"),
+        company=_text("company"),
+        country=countries(rows["country"], None),
+    )
+
+
+def companies(rows: pl.DataFrame) -> pl.DataFrame:
+    """Return what LinkedIn is told of each company.
+
+    Parameters
+    ----------
+    rows
+        A row a company: ``domain``, ``email_domain``, ``name``, ``page_url``, ``industry``, ``city``, ``state``,
+        ``postal_code``, ``country`` and ``stock_symbol``, all text.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a company, in the same order and plain, by the names that LinkedIn has for it; null where there is none
+        to give.
+    """
+    return rows.select(
+        companyWebsiteDomain=_text("domain").str.to_lowercase(),
+        companyEmailDomain=_text("email_domain").str.to_lowercase(),
+        companyName=_text("name"),
+        companyPageUrl=_text("page_url"),
+        industries=_text("industry"),
+        city=_text("city"),
+        state=_text("state"),
+        postalCode=_text("postal_code"),
+        country=countries(rows["country"], None),
+        stockSymbol=_text("stock_symbol"),
+    )
+
+
+def _text(column: str) -> pl.Expr:
+    text = trimmed(pl.col(column)).str.head(_LONGEST.get(column, 10_000))
+    return pl.when(text != "").then(text)

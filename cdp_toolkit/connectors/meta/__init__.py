@@ -1,0 +1,1 @@
+"""Meta: Facebook, Instagram and their network."""
