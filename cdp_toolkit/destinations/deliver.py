@@ -106,9 +106,10 @@ def batches(plan: Plan, connection: Connection) -> Iterator[Batch]:
         if len(sent) == 0 and plan.mode != "full":
             continue
         size = connection.limits.batch_rows or max(len(sent), 1)
+        sent = sent.append_column("_known_as", pa.nulls(len(sent), pa.string()))
         for start in range(0, max(len(sent), 1), size):
-            part = sent.slice(start, size)
-            yield Batch(plan.id, plan.destination, audience, plan.mode, plan.as_of, part, refused)
+            key, part = f"{plan.id}-{audience}-{start}", sent.slice(start, size)
+            yield Batch(key, plan.id, plan.destination, audience, plan.mode, plan.as_of, part, refused)
 
 
 def _attempt(batch: Batch, connection: Connection, failed: list[CdpError]) -> Sequence[Outcome]:

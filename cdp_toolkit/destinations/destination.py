@@ -1,10 +1,17 @@
-"""What a destination's connector must do, and how it is opened."""
+"""What a destination's connector must do, and how it is opened.
+
+A batch may come twice: a run that died after it had sent one does not know what became of it. The next run hands over
+the same rows under the same ``Batch.key``, unless the connection can say what the destination has (``Asks``). So a
+connection delivers a batch in one of three ways: the destination holds a set, where adding whom it has and removing
+whom it lacks changes nothing; or it gets ``Batch.key`` as its idempotency key; or the connection asks. Retries of a
+call that failed in transport are the connection's own and need no word here.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -14,15 +21,33 @@ from cdp_toolkit.destinations.definition import Destination, Mode
 
 @dataclass(frozen=True)
 class Limits:
-    """What the destination takes at once.
+    """What the destination takes, as its documentation says.
+
+    A connection keeps to the calls itself; here they tell what a plan costs before it is carried out.
 
     Parameters
     ----------
     batch_rows
         Rows of a batch at the most; ``None`` if an audience is one batch, however large.
+    concurrency
+        Batches at once; above 1 ``deliver`` is called from several threads.
+    calls_per_batch, calls_per_audience
+        Calls that a batch takes, and that an audience takes besides.
+    calls
+        Calls in a window of ``window_s``; ``None`` if nothing is said.
+    window_s
+        Seconds of that window.
+    audience_rows
+        Members that an audience needs before the destination uses it.
     """
 
     batch_rows: int | None = None
+    concurrency: int = 1
+    calls_per_batch: int = 1
+    calls_per_audience: int = 0
+    calls: int | None = None
+    window_s: float = 1.0
+    audience_rows: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,13 +57,19 @@ class Outcome:
     Parameters
     ----------
     status
-        ``delivered``; ``refused`` for good, as the reason says; ``retry`` with the next plan.
+        ``delivered``; ``refused`` for good, as the reason says; ``retry`` if it was not taken now and is to be tried
+        with the next plan. A row of which nobody can say whether it was taken is no ``retry``: its batch raises
+        ``ActivationError``.
     reason
         Why not delivered.
+    known_as
+        Id that the destination itself gave the row, such as a lead's; kept in the ledger and handed back with every
+        later update and removal as ``_known_as``.
     """
 
     status: Literal["delivered", "refused", "retry"] = "delivered"
     reason: str | None = None
+    known_as: str | None = None
 
 
 DELIVERED = Outcome()
@@ -50,8 +81,10 @@ class Batch:
 
     Parameters
     ----------
+    key
+        Names these rows and no others, for ever: the idempotency key. A batch that comes again has it again.
     plan_id
-        Same for the same change of the same state: what was delivered under it may be written again, not twice.
+        The plan that it is part of.
     destination, audience
         Names.
     mode
@@ -60,11 +93,13 @@ class Batch:
         When the plan was made.
     rows
         One row per identity: ``_action`` (``add``, ``update``, ``remove``; ``keep`` in full mode only),
-        ``_row_key``, ``_profile_id``, and the destination's fields. A removed row knows its key only.
+        ``_row_key``, ``_profile_id``, ``_known_as``, and the destination's fields. A removed row knows only
+        ``_row_key``, the value of ``Connection.identity`` that it was sent under, and ``_known_as``.
     refused
-        Members that are not sent: ``_profile_id``, ``_reason``. All of them in full mode, else the new ones.
+        Members that are not sent: ``_profile_id``, ``_reason``.
     """
 
+    key: str
     plan_id: str
     destination: str
     audience: str
@@ -123,12 +158,12 @@ class Connection(Protocol):
         ...
 
     def deliver(self, batch: Batch) -> Sequence[Outcome]:
-        """Deliver a batch.
+        """Deliver a batch, which may have come before.
 
         Parameters
         ----------
         batch
-            Rows of one audience.
+            Rows of one audience. Who is to be added and is there, or to be removed and is not, is delivered.
 
         Returns
         -------
@@ -138,9 +173,31 @@ class Connection(Protocol):
         Raises
         ------
         ActivationError
-            If this batch failed; the others go on.
+            If this batch failed, or nobody can say whether it did; the others go on.
         ConnectorStopped
             If nothing more can be delivered.
+        """
+        ...
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """What a connection has besides if its destination can say what it has."""
+
+    def confirm(self, batch: Batch) -> Sequence[Outcome | None]:
+        """Ask what became of a batch whose answer was lost.
+
+        Parameters
+        ----------
+        batch
+            As it was handed over, but for the fields: only ``_action``, ``_row_key``, ``_profile_id`` and
+            ``_known_as`` are left of its rows.
+
+        Returns
+        -------
+        sequence of Outcome or None
+            One per row, in the order of the rows: ``delivered`` if the destination is as the row wants it;
+            ``None`` if it is not, and the row is to be planned anew.
         """
         ...
 
