@@ -24,10 +24,15 @@ PERSON = pa.schema(
         ("profile_id", pa.int64()),
         ("email", pa.string()),
         ("first_name", pa.string()),
+        ("last_name", pa.string()),
+        ("work_phone", pa.string()),
+        ("postal_code", pa.string()),
+        ("country", pa.string()),
         ("person_score", pa.float64()),
         ("ecids", TEXTS),
         ("consent_email", pa.string()),
         ("consent_any", pa.string()),
+        ("consent_postal", pa.string()),
         ("source_keys", TEXTS),
     ]
 )

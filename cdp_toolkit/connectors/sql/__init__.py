@@ -1,1 +1,0 @@
-"""Databases: tables and queries as a source, audiences as a table."""
