@@ -67,17 +67,19 @@ def look_at(connection: object) -> list[Finding]:
         return [problem(error)]
 
 
-def problem(error: CdpError) -> Finding:
+def problem(error: CdpError, what: str = "connection") -> Finding:
     """Return what an error tells of a connection.
 
     Parameters
     ----------
     error
         What was raised.
+    what
+        What was looked at.
 
     Returns
     -------
     Finding
         A problem, with the error's hint.
     """
-    return Finding("connection", redact(error.message), "problem", redact(error.hint))
+    return Finding(what, redact(error.message), "problem", redact(error.hint))

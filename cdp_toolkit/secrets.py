@@ -55,6 +55,32 @@ def reveal(text: str, *, where: str = "") -> str:
     return _REFERENCE.sub(partial(_looked_up, where=where), text)
 
 
+def reveal_address(address: str, *, where: str = "") -> str:
+    """Return an address with the secrets that it refers to, encoded as parts of an address must be.
+
+    Parameters
+    ----------
+    address
+        Such as ``postgresql://reader:${env:PG_PASSWORD}@db.example/crm``; where it is one reference and nothing else, the
+        secret is the address.
+    where
+        Where the setting stands, for errors.
+
+    Returns
+    -------
+    str
+        For the call that needs it; not to be kept.
+
+    Raises
+    ------
+    ConfigError
+        If a secret is missing; see ``reveal``.
+    """
+    if _REFERENCE.fullmatch(address):
+        return reveal(address, where=where)
+    return _REFERENCE.sub(lambda found: quote(_looked_up(found, where=where), safe=""), address)
+
+
 def reveal_all(settings: Mapping[str, Any], *, where: str = "") -> dict[str, Any]:
     """Return settings with the secrets that their texts refer to.
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cdp_toolkit.destinations.definition import Destination, read_settings
 from cdp_toolkit.errors import ConfigError, UnknownNameError
-from cdp_toolkit.secrets import Secret, redact, reveal, reveal_all
+from cdp_toolkit.secrets import Secret, redact, reveal, reveal_address, reveal_all
 
 
 class Login(BaseModel):
@@ -49,6 +49,14 @@ def test_a_reference_is_revealed_in_any_place_of_a_text(monkeypatch):
     told = reveal_all({"uri": "postgresql://me:${env:PG_PASSWORD}@db", "options": {"port": 5432}, "hosts": ["a"]})
 
     assert told == {"uri": "postgresql://me:correct horse@db", "options": {"port": 5432}, "hosts": ["a"]}
+
+
+def test_a_secret_within_an_address_is_encoded_and_one_that_is_the_address_is_not(monkeypatch):
+    monkeypatch.setenv("PG_PASSWORD", "p@ss/word")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me@db/crm")
+
+    assert reveal_address("postgresql://me:${env:PG_PASSWORD}@db") == "postgresql://me:p%40ss%2Fword@db"
+    assert reveal_address("${env:DATABASE_URL}") == "postgresql://me@db/crm"
 
 
 def test_a_keyring_is_asked_for_a_service_and_a_user(use_keyring):

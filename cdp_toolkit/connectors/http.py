@@ -2,7 +2,7 @@
 
 A vendor tells three things: where (``base_url``), who (``Access``, such as a ``Token``), and what its answers mean (a
 ``Judge``). The rest is the same for all: a call waits until the limits allow it, is repeated as its ``Verdict`` says, and
-ends in an answer or in one of the toolkit's errors, none of which holds a secret.
+ends in an answer or in one of the toolkit's errors, none of which holds a secret that was revealed.
 """
 
 import threading
@@ -16,9 +16,9 @@ import httpx
 import stamina
 
 from cdp_toolkit.connectors.limits import Limiter, Patience
-from cdp_toolkit.connectors.redact import Secrets
 from cdp_toolkit.connectors.verdict import Judge, Verdict, by_status
 from cdp_toolkit.errors import ConnectorStopped, QuotaExhausted, SourceError
+from cdp_toolkit.secrets import redact
 from cdp_toolkit.sources.budget import Budget
 
 _RENEWALS = 2
@@ -85,8 +85,6 @@ class Http:
         Calls of a day.
     patience
         How often a call is repeated.
-    secrets
-        Texts that no error and no log may show.
     timeout_s
         How long an answer may take.
     """
@@ -102,7 +100,6 @@ class Http:
         concurrency: int = 5,
         budget: Budget | None = None,
         patience: Patience | None = None,
-        secrets: Sequence[str] = (),
         timeout_s: float = 60.0,
     ) -> None:
         self.name = name
@@ -112,7 +109,6 @@ class Http:
         self._limiters = limiters
         self._slots = threading.BoundedSemaphore(concurrency)
         self._patience = patience or Patience()
-        self._secrets = Secrets(secrets)
         self._client = httpx.Client(base_url=base_url, timeout=timeout_s, follow_redirects=False)
         weakref.finalize(self, self._client.close)
 
@@ -166,7 +162,7 @@ class Http:
         try:
             yield answer
         except httpx.TransportError as error:
-            broken = Verdict("retry", f"{self.name} broke off: {self._told(error)}", "broken")
+            broken = Verdict("retry", f"{self.name} broke off: {_told(error)}", "broken")
             raise RefusedError(broken, where=_place(method, path)) from None
         finally:
             answer.close()
@@ -216,7 +212,7 @@ class Http:
                 verdict = None
             is_open = verdict is None and not is_whole
         except httpx.TransportError as error:
-            down = Verdict("retry", f"{self.name} cannot be reached: {self._told(error)}", "down")
+            down = Verdict("retry", f"{self.name} cannot be reached: {_told(error)}", "down")
             raise _AgainError(down) from None
         finally:
             if not is_open:
@@ -231,7 +227,7 @@ class Http:
             raise _AgainError(verdict)
         if verdict.kind == "wait" and verdict.wait_s <= self._patience.longest_wait_s:
             raise _AgainError(verdict, verdict.wait_s)
-        message = self._secrets.redact(f"{self.name}: {verdict.message}")
+        message = redact(f"{self.name}: {verdict.message}")
         if verdict.kind in {"wait", "quota"}:
             later = verdict.resume_at or datetime.now(UTC) + timedelta(seconds=verdict.wait_s)
             raise QuotaExhausted(message, resume_at=later, where=where)
@@ -240,14 +236,11 @@ class Http:
         raise ConnectorStopped(message, where=where, hint=verdict.hint or "Check the login in `cdp.yaml`.")
 
     def _given_up(self, verdict: Verdict, where: str) -> ConnectorStopped | RefusedError:
-        message = self._secrets.redact(f"{verdict.message} ({self._patience.attempts} attempts)")
+        message = redact(f"{verdict.message} ({self._patience.attempts} attempts)")
         if verdict.code == "down":
             return ConnectorStopped(message, where=where, hint="Check the address and the network, then run again.")
         hint = verdict.hint or "Run again later: it goes on where it was."
         return RefusedError(Verdict(verdict.kind, f"{self.name}: {message}", verdict.code, hint), where=where)
-
-    def _told(self, error: Exception) -> str:
-        return self._secrets.redact(str(error)) or type(error).__name__
 
 
 class _AgainError(Exception):
@@ -261,6 +254,10 @@ def _pause(error: Exception) -> bool | float:
     if not isinstance(error, _AgainError):
         return False
     return True if error.wait_s is None else error.wait_s
+
+
+def _told(error: Exception) -> str:
+    return redact(str(error)) or type(error).__name__
 
 
 def _is_file(answer: httpx.Response) -> bool:

@@ -93,7 +93,7 @@ class Lake(Store):
         if delta is None:
             return 0, {}
         counter = delta.transaction_version(_transaction(name)) or 0
-        # Nearly always the last commit: reading them all took 4 s for 10,000.
+        # Nearly always the last commit: reading it took 3 ms, all of 1,500 took 64 ms.
         commits = (commit for limit in (1, None) for commit in delta.history(limit))
         newest = next((commit for commit in commits if _CURSOR in commit), None)
         return counter, json.loads(newest[_CURSOR]) if newest else {}

@@ -75,7 +75,7 @@ class Store:
         """
         if name.startswith("landing/"):
             delta = self._open(name)
-            return None if delta is None else delta.version()
+            return None if delta is None else _with_rows(delta)
         return self.log.versions().get(name)
 
     def scan(
@@ -340,3 +340,12 @@ class Store:
     def _files(self, delta: DeltaTable) -> list[str]:
         # Delta answers in addresses, even for a folder: a blank in its name comes as %20, which no engine finds.
         return delta.file_uris() if "://" in self.uri else [unquote(uri) for uri in delta.file_uris()]
+
+
+def _with_rows(delta: DeltaTable) -> int:
+    """Return the newest version that added rows; those behind it only say how far a source has come."""
+    for limit in (1, 100, None):
+        for commit in delta.history(limit):
+            if commit.get("operationMetrics", {}).get("num_added_files") != 0:
+                return int(commit["version"])
+    return delta.version()

@@ -6,13 +6,21 @@ from dataclasses import replace
 from cdp_toolkit.entities.build import build_entities
 from cdp_toolkit.entities.identities import record_identities
 from cdp_toolkit.entities.landed import LandedSource
+from cdp_toolkit.errors import ConnectorStopped, QuotaExhausted
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.pipeline.digests import digest
 from cdp_toolkit.sources.land import land
+from cdp_toolkit.sources.progress import Progress
 from cdp_toolkit.sources.source import Source
 
 
-def load(lake: Lake, sources: Mapping[str, tuple[LandedSource, Source]], *, only: Sequence[str]) -> Run:
+def load(
+    lake: Lake,
+    sources: Mapping[str, tuple[LandedSource, Source]],
+    *,
+    only: Sequence[str],
+    progress: Progress | None = None,
+) -> Run:
     """Read what is new in the sources and make records of it.
 
     Parameters
@@ -23,6 +31,8 @@ def load(lake: Lake, sources: Mapping[str, tuple[LandedSource, Source]], *, only
         All sources of the workspace by name: what they are, and the way to read them.
     only
         Names of those to read now; records are made of what all have delivered.
+    progress
+        Is told of each batch that has landed.
 
     Returns
     -------
@@ -35,10 +45,12 @@ def load(lake: Lake, sources: Mapping[str, tuple[LandedSource, Source]], *, only
         run.counts["rows landed"] = 0
         for name in only:
             about, source = sources[name]
-            landed = land(name, source, lake, check=about.mapping.check_columns)
+            landed = land(name, source, lake, check=about.mapping.check_columns, progress=progress)
             run.counts["rows landed"] += landed.rows
             run.problems += [f"{error.where}: {error.message}" for error in landed.refused]
             run.notes += landed.notes
+            if landed.stopped is not None:
+                _tell_stopped(run, name, landed.stopped)
         delivered = [replace(about, objects=tuple(lake.objects(name))) for name, (about, _) in sources.items()]
         if run.is_repeat(*(f"landing/{each.name}/{name}" for each in delivered for name in each.objects)):
             run.nothing_to_do()
@@ -48,6 +60,12 @@ def load(lake: Lake, sources: Mapping[str, tuple[LandedSource, Source]], *, only
         run.counts |= {"records": sum(sizes.values()), "rejected values": run.rows("entities/_rejected")}
         run.details["records"] = sizes
     return run.result
+
+
+def _tell_stopped(run: OpenRun, name: str, stopped: ConnectorStopped) -> None:
+    run.problems.append(f"{name}: {stopped.message} {stopped.hint}".rstrip())
+    if isinstance(stopped, QuotaExhausted):
+        run.next_step = f"Go on with {name} after {stopped.resume_at:%Y-%m-%d %H:%M} UTC: `load`."
 
 
 def _make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> None:

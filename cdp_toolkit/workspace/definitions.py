@@ -126,7 +126,9 @@ class Definitions:
         return about, open_source(name, settings, self.folder, objects=about.mapping.files())
 
     def _about(self, name: str, settings: dict[str, Any]) -> LandedSource:
-        system, crm, own = settings.get("system", ""), settings.get("crm", {}), settings.get("mapping")
+        crm, own = settings.get("crm", {}), settings.get("mapping")
+        # A connector of a vendor is named like its system; files can come from any.
+        system = settings.get("system") or ("" if own else str(settings.get("type", "")))
         mapping = load_mapping(self.folder / own if own else system, self.model)
         return LandedSource(
             name,

@@ -7,6 +7,7 @@ from cdp_toolkit.destinations.destination import Connection, open_connection
 from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.destinations.planning import make_plan
 from cdp_toolkit.lake import Lake, OpenRun, Run
+from cdp_toolkit.sources.progress import bars
 from cdp_toolkit.workspace.definitions import Definitions
 from cdp_toolkit.workspace.moments import Moment
 from cdp_toolkit.workspace.names import find
@@ -16,7 +17,7 @@ class Verbs(Definitions):
     """Load, stitch, evaluate, plan and activate."""
 
     def load(self, *sources: str) -> Run:
-        """Read what is new in the sources.
+        """Read what is new in the sources; a load that takes longer shows how far it has come.
 
         Parameters
         ----------
@@ -29,7 +30,8 @@ class Verbs(Definitions):
             Records by entity, and what was refused.
         """
         chosen = {name: find("source", name, self.sources) for name in sources or self.sources}
-        return pipeline.load(self.lake, self.sources, only=tuple(chosen))
+        with bars() as progress:
+            return pipeline.load(self.lake, self.sources, only=tuple(chosen), progress=progress)
 
     def stitch(self, *, as_of: Moment = None) -> Run:
         """Find out which records are one, and make their profiles.

@@ -13,10 +13,10 @@ from cdp_toolkit.connectors.limits import Limiter, Patience
 from cdp_toolkit.connectors.token import Token
 from cdp_toolkit.connectors.verdict import Verdict
 from cdp_toolkit.errors import ConnectorStopped, QuotaExhausted
+from cdp_toolkit.secrets import reveal
 from cdp_toolkit.sources.budget import Budget
 from tests.stand_ins.serve import serving
 
-SECRET = "hunter22-hunter22"
 QUICK = Patience(attempts=4, first_s=0.001, most_s=0.002)
 
 
@@ -40,7 +40,7 @@ def vendor():
 
 
 def http(url, **options):
-    return Http("Vendor", url, **{"patience": QUICK, "secrets": [SECRET], **options})
+    return Http("Vendor", url, **{"patience": QUICK, **options})
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
@@ -129,15 +129,17 @@ def test_a_body_that_breaks_off_is_told_apart_from_one_that_is_whole(vendor):
     assert "read" not in locals()
 
 
-def test_no_error_and_no_log_shows_a_secret(vendor, caplog):
+def test_no_error_and_no_log_shows_a_secret(vendor, caplog, monkeypatch):
     url, script, _ = vendor
     script += [(400, {}, {})]
-    told = Verdict("refuse", f"The token {SECRET} is wrong.")
+    monkeypatch.setenv("VENDOR_TOKEN", "hunter22-hunter22")
+    secret = reveal("${env:VENDOR_TOKEN}")
+    told = Verdict("refuse", f"The token {secret} is wrong.")
 
     with caplog.at_level(logging.INFO), pytest.raises(RefusedError) as refused:
-        http(url, judge=lambda _: told).call("GET", "/people", params={"access_token": SECRET})
+        http(url, judge=lambda _: told).call("GET", "/people", params={"access_token": secret})
 
-    assert SECRET not in f"{refused.value} {refused.value!r} {caplog.text}"
+    assert secret not in f"{refused.value} {refused.value!r} {caplog.text}"
     assert "/people" in caplog.text
 
 

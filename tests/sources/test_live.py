@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp_toolkit.engines import open_engine
+from cdp_toolkit.entities.catalogue import load_mapping
+from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.errors import ConnectorStopped, QuotaExhausted, SourceError
 from cdp_toolkit.lake import Lake
+from cdp_toolkit.pipeline.load import load
 from cdp_toolkit.sources.budget import Budget
 from cdp_toolkit.sources.land import land
 from cdp_toolkit.sources.rows import Page, as_texts, gather
@@ -168,6 +171,30 @@ def test_a_source_knows_what_it_has_landed(lake):
     land("crm", Linked(MARCH + 4 * DAY, DEALS), lake)
 
     assert landed(lake, "landing/crm/owners")["of"].to_list() == ["1-2-3"]
+
+
+def test_a_source_that_is_down_leaves_the_others_running_and_the_run_partial(lake):
+    mapping = load_mapping("salesforce", lake.model)
+    about = {name: LandedSource(name, "Salesforce", name, mapping) for name in ("one", "two", "three")}
+    down = Vendor(MARCH + DAY, fails_at=stamp(MARCH), error=ConnectorStopped("It is down.", hint="Wait."))
+    spent = Vendor(MARCH + DAY, DEALS, limit=0)
+    sources = {"one": down, "two": spent, "three": Vendor(MARCH + 4 * DAY, DEALS)}
+
+    done = load(lake, {name: (about[name], source) for name, source in sources.items()}, only=list(sources))
+
+    assert (done.outcome, done.counts["rows landed"]) == ("partial", 3)
+    assert done.problems[0] == "one: It is down. Wait."
+    assert done.next_step == "Go on with two after 2026-03-03 00:00 UTC: `load`."
+
+
+def test_a_load_that_only_moved_the_watermark_makes_no_records_again(lake):
+    about = LandedSource("crm", "Salesforce", "crm", load_mapping("salesforce", lake.model))
+
+    outcomes = [
+        load(lake, {"crm": (about, Vendor(MARCH + days * DAY, DEALS))}, only=["crm"]).outcome for days in (4, 5, 6)
+    ]
+
+    assert outcomes == ["done", "unchanged", "unchanged"]
 
 
 moments = st.integers(0, 40 * 24 * 60).map(lambda minutes: MARCH + timedelta(minutes=minutes))

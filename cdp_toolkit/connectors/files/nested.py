@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 from polars.datatypes import DataType, DataTypeClass
 
-from cdp_toolkit.connectors.files.probe import Text, open_bytes
+from cdp_toolkit.connectors.probe import Text, open_bytes
 from cdp_toolkit.errors import SourceError
 
 PolarsDataType = DataType | DataTypeClass

@@ -11,9 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from cdp_toolkit.connectors.files.delimited import read_delimited
+from cdp_toolkit.connectors.delimited import read_delimited
 from cdp_toolkit.connectors.files.nested import read_excel, read_json, read_ndjson, read_parquet
-from cdp_toolkit.connectors.files.probe import digest, probe
+from cdp_toolkit.connectors.probe import digest, probe
 from cdp_toolkit.errors import CdpError, ConfigError
 from cdp_toolkit.sources.settings import SourceSettings, read_settings
 from cdp_toolkit.sources.source import Batch, Cursor, Object, SourceFailure

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from cdp_toolkit.connectors.files.probe import Text, open_bytes
+from cdp_toolkit.connectors.probe import Text, open_bytes
 from cdp_toolkit.errors import SourceError
 
 _BLOCK = 1 << 24

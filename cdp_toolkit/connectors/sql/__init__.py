@@ -1,0 +1,1 @@
+"""Databases: tables and queries as a source, audiences as a table."""
