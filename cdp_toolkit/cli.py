@@ -187,10 +187,8 @@ def status() -> None:
 
 @app.command()
 def doctor() -> None:
-    """Check all definitions without running anything."""
-    workspace = _workspace()
-    for kind in ("sources", "segments", "destinations"):
-        _say(f"{len(getattr(workspace, kind))} {kind} are well defined.")
+    """Check every connection: login, permissions, what is left of its quota, and what to fix."""
+    _show(_workspace().doctor())
 
 
 def _workspace() -> Workspace:

@@ -1,11 +1,15 @@
 """What a look at a connection finds: whether it works, what is left of its quota, and what to fix."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
 from typing import Literal, Protocol, runtime_checkable
 
 from cdp_toolkit.errors import CdpError
 from cdp_toolkit.secrets import redact
+
+_SIGNS = {"ok": "✓", "warning": "!", "problem": "✗"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,53 @@ class Finding:
     detail: str = ""
     status: Literal["ok", "warning", "problem"] = "ok"
     hint: str = ""
+
+
+@dataclass(frozen=True, repr=False)
+class Health:
+    """What a look at all connections found.
+
+    Parameters
+    ----------
+    found
+        Findings by connection, such as ``source crm``.
+    notes
+        What is well beside them.
+    """
+
+    found: Mapping[str, Sequence[Finding]]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Literal["done", "partial"]:
+        """``partial`` if anything must be fixed."""
+        return "partial" if any(each.status == "problem" for found in self.found.values() for each in found) else "done"
+
+    def to_json(self) -> str:
+        """Return everything as JSON.
+
+        Returns
+        -------
+        str
+            One object, one line.
+        """
+        found = {name: [asdict(each) for each in findings] for name, findings in self.found.items()}
+        return json.dumps({"outcome": self.outcome, "found": found, "notes": self.notes})
+
+    def __str__(self) -> str:
+        """Return a line for each thing that was looked at, with what to do below what is not well."""
+        lines = []
+        for name, findings in self.found.items():
+            for each in findings:
+                told = f": {each.detail}" if each.detail else ""
+                lines.append(f"{_SIGNS[each.status]} {name}, {each.what}{told}")
+                lines += [f"    → {each.hint}"] if each.hint else []
+        return "\n".join([*lines, *self.notes])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<div>{escape(line)}</div>" for line in str(self).splitlines())
 
 
 @runtime_checkable

@@ -110,7 +110,7 @@ def test_two_segments_of_one_name_are_a_mistake(workspace):
     assert "Two files define 'everyone'" in done.stderr
 
 
-def test_the_doctor_checks_all_definitions(workspace):
+def test_the_doctor_stops_at_a_definition_that_is_none(workspace):
     healthy = cdp("--workspace", workspace, "doctor")
     (workspace / "segments" / "broken.yaml").write_text("name: broken\npqll: x\n", "utf-8")
     ill = cdp("--workspace", workspace, "doctor")
@@ -118,3 +118,20 @@ def test_the_doctor_checks_all_definitions(workspace):
     assert healthy.returncode == 0
     assert ill.returncode == 2
     assert "broken.yaml" in ill.stderr
+
+
+def test_the_doctor_looks_at_all_connections_and_says_what_to_fix(workspace):
+    (workspace / "cdp.yaml").write_text(
+        "name: acme\nsources:\n  erp: {type: files, system: xdm, path: nowhere}\n"
+        "  crm: {type: sql, system: xdm, uri: 'sqlite:///gone.db', tables: {person: {}}}\n"
+    )
+
+    looked = cdp("--workspace", workspace, "doctor")
+
+    assert looked.returncode == 1
+    assert looked.stdout.splitlines()[:4] == [
+        "✗ source erp, settings: There is no folder 'nowhere'.",
+        "    → Put the exports there, or change `path`.",
+        "✗ source crm, connection: There is no file gone.db.",
+        "    → Check the path in `uri`.",
+    ]

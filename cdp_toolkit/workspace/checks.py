@@ -1,0 +1,46 @@
+"""Whether what a workspace is connected to works."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from cdp_toolkit.destinations.destination import open_connection
+from cdp_toolkit.errors import CdpError
+from cdp_toolkit.findings import Finding, Health, look_at, problem
+from cdp_toolkit.sources.source import Source
+from cdp_toolkit.workspace.definitions import Definitions
+
+
+class Checks(Definitions):
+    """Look at connections."""
+
+    def doctor(self) -> Health:
+        """Look at every source and destination: login, permissions, what is left of the quota. Changes nothing.
+
+        Returns
+        -------
+        Health
+            What works, and what to do about what does not.
+
+        Raises
+        ------
+        ConfigError
+            If a definition cannot be read at all.
+        """
+        ways: dict[str, Callable[[], object]] = {}
+        for name, settings in self.settings.sources.items():
+            ways[f"source {name}"] = partial(self._opened, name, settings)
+        for name, destination in self.destinations.items():
+            ways[f"destination {name}"] = partial(open_connection, destination, self.folder)
+        segments = f"{len(self.segments)} segments are well defined."
+        return Health({name: _looked_at(way) for name, way in ways.items()}, notes=(segments,))
+
+    def _opened(self, name: str, settings: dict[str, Any]) -> Source:
+        return self._source(name, settings)[1]
+
+
+def _looked_at(way: Callable[[], object]) -> list[Finding]:
+    try:
+        return look_at(way())
+    except CdpError as error:
+        return [problem(error, "settings")]
