@@ -3,7 +3,7 @@
 import polars as pl
 
 from cdp_toolkit.lake import Lake
-from cdp_toolkit.model import Model
+from cdp_toolkit.model import Field, Model
 
 _DIRECT = "I1"  # usage label of what identifies a person directly
 
@@ -56,7 +56,7 @@ def masked(frame: pl.DataFrame, *, entity: str = "person", model: Model | None =
     ('a•••@acme.example', 'Graz')
     """
     fields = (model or Model.standard()).entities[entity].fields.values()
-    direct = {field.name for field in fields if _DIRECT in field.labels} & set(frame.columns)
+    direct = {field.name for field in fields if is_personal(field)} & set(frame.columns)
     texts = [name for name in direct if frame.schema[name] == pl.String]
     lists = [
         name for name, kind in frame.schema.items() if name in {"emails", "source_keys"} and kind == pl.List(pl.String)
@@ -65,6 +65,22 @@ def masked(frame: pl.DataFrame, *, entity: str = "person", model: Model | None =
         *(_mask(pl.col(name)).alias(name) for name in texts),
         *(pl.col(name).list.eval(_mask(pl.element())).alias(name) for name in lists),
     )
+
+
+def is_personal(field: Field) -> bool:
+    """Tell whether the values of a field say directly who somebody is.
+
+    Parameters
+    ----------
+    field
+        A field of the model.
+
+    Returns
+    -------
+    bool
+        By its usage labels.
+    """
+    return _DIRECT in field.labels
 
 
 def _mask(text: pl.Expr) -> pl.Expr:

@@ -48,7 +48,7 @@ class Questions(Definitions):
             as_of=self._moment(as_of),
             timezone=self.settings.timezone,
             segments=list(self.segments.values()),
-            among=None if exact else partial(self._sample, segment.merge_policy),
+            among=None if exact else partial(self.sample, merge_policy=segment.merge_policy),
         )
 
     def explain(self, segment: str, profile: "str | int | Profile", *, as_of: Moment = None) -> Any:
@@ -157,7 +157,21 @@ class Questions(Definitions):
             segments=list(self.segments.values()),
         )
 
-    def _sample(self, merge_policy: str | None, entity: str) -> Any:
+    def sample(self, entity: str = "person", *, merge_policy: str | None = None) -> Any:
+        """Return a fixed sample of profiles with what belongs to them, drawn once after each stitch.
+
+        Parameters
+        ----------
+        entity
+            ``person`` or ``account``.
+        merge_policy
+            Whose values are meant; those of the default policy if none is named.
+
+        Returns
+        -------
+        Sample
+            Its ids, and its tables by name.
+        """
         from cdp_toolkit.segments.sample import kept
 
         versions = {name: each for name, each in self.lake.log.versions().items() if name.startswith("profiles/")}

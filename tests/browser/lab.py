@@ -1,0 +1,111 @@
+"""A JupyterLab of its own on loopback, and a Chromium that reaches nothing else."""
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from playwright.sync_api import Page, Route, sync_playwright
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync")  # fmt: skip
+
+
+@dataclass
+class Lab:
+    """A running JupyterLab.
+
+    Parameters
+    ----------
+    folder
+        The folder that it shows.
+    address
+        Where it listens.
+    token
+        Lets in who knows it.
+    """
+
+    folder: Path
+    address: str
+    token: str
+    asked_outside: list[str] = field(default_factory=list)
+
+    def url(self, path: str) -> str:
+        return f"{self.address}/lab/tree/{path}?token={self.token}&reset"
+
+
+@contextmanager
+def running_lab(folder: Path, home: Path) -> Iterator[Lab]:
+    """Start a JupyterLab on a folder, and end it with its kernels."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    own = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
+               f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None",
+               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
+    with (home / "lab.log").open("w") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            env=os.environ | own | {"HOME": str(home)},
+            start_new_session=True,
+        )
+    lab = Lab(folder, f"http://127.0.0.1:{port}", token)
+    try:
+        _wait_for(f"{lab.address}/api?token={token}", process, home / "lab.log")
+        yield lab
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:
+    for _ in range(300):
+        if process.poll() is not None:
+            raise AssertionError(f"JupyterLab ended early:\n{log.read_text('utf-8')}")
+        try:
+            with urlopen(url, timeout=2):  # noqa: S310 - of loopback
+                return
+        except (URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)  # a process outside of ours tells nobody when it is ready
+    raise AssertionError(f"JupyterLab did not start:\n{log.read_text('utf-8')}")
+
+
+@contextmanager
+def browsing(lab: Lab, *, dark: bool = False) -> Iterator[Page]:
+    """Open a browser in which everything but the Lab is refused, and remembered."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        context = browser.new_context(
+            viewport={"width": 1500, "height": 1100}, color_scheme="dark" if dark else "light"
+        )
+        page = context.new_page()
+
+        def only_the_lab(route: Route) -> None:
+            if route.request.url.startswith((lab.address, "data:", "blob:")):
+                route.continue_()
+            else:
+                lab.asked_outside.append(route.request.url)
+                route.abort()
+
+        page.route("**/*", only_the_lab)
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
