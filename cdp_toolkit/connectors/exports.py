@@ -1,8 +1,8 @@
-"""Files that appear whole, with a manifest, and once a plan.
+"""Files that appear whole, with a manifest, and once a batch.
 
-Invariant: everything is written under hidden names that carry the plan's id, the note of the final names last; then
-the files are renamed, and last the note becomes the manifest. A run that is killed anywhere and repeated with the same
-plan finds the note, and writes the same files under the same names.
+Invariant: everything is written under hidden names that carry the batch's key, the note of the final names last; then
+the files are renamed, and last the note becomes the manifest. A run that is killed anywhere and hands over the same
+batch again finds the note, and writes the same files under the same names.
 """
 
 import hashlib
@@ -111,7 +111,7 @@ class Export:
         folder = Path(_expand(self.folder, batch))
         folder.mkdir(parents=True, exist_ok=True)
         note = _noted(folder, batch) or {"stem": self._stem(folder, batch), "as_of": batch.as_of.isoformat()}
-        hidden = f".{batch.audience}.{batch.plan_id}"
+        hidden = f".{batch.key}"
         files = {f"{note['stem']}{end}{self.suffix}": folder / f"{hidden}{end}.tmp" for end in tables}
         for table, path in zip(tables.values(), files.values(), strict=True):
             write(table, path)
@@ -128,11 +128,11 @@ class Export:
         stem = _expand(self.stem, batch)
         is_taken = batch.mode != "full" and (folder / f"{stem}{self.suffix}").exists()
         # A receiver may not have read the last differences yet; a whole audience may be replaced.
-        return f"{stem}_{batch.plan_id[:8]}" if is_taken else stem
+        return f"{stem}_{batch.key[:8]}" if is_taken else stem
 
 
 def _noted(folder: Path, batch: Batch) -> dict[str, Any] | None:
-    own = {"plan_id": batch.plan_id, "destination": batch.destination, "audience": batch.audience}
+    own = {"key": batch.key, "destination": batch.destination, "audience": batch.audience}
     for path in sorted(folder.glob("*.manifest.json")) + sorted(folder.glob(".*.manifest.json")):
         manifest = json.loads(path.read_text("utf-8"))
         if own.items() <= manifest.items():
@@ -143,7 +143,7 @@ def _noted(folder: Path, batch: Batch) -> dict[str, Any] | None:
 def _facts(batch: Batch) -> dict[str, Any]:
     actions = batch.rows["_action"].value_counts().to_pylist()
     return {
-        "plan_id": batch.plan_id,
+        "key": batch.key,
         "destination": batch.destination,
         "audience": batch.audience,
         "mode": batch.mode,

@@ -3,9 +3,11 @@
 import narwhals as nw
 
 from cdp_toolkit.destinations.definition import Mode
+from cdp_toolkit.destinations.ledger import KEYS
 from cdp_toolkit.engines import Frame
 
-KEYS = ("_audience", "_row_key")
+_LEFT = ("_is_now", "_is_same", "_audience_told", "_row_key_told", "_told_state", "_told_digest", "_told_profile_id",
+         "_told_known_as", "_open_batch", "_open_rows", "_open_action", "_open_digest")  # fmt: skip
 
 
 def compare(now: Frame, told: Frame, *, mode: Mode) -> Frame:
@@ -16,8 +18,7 @@ def compare(now: Frame, told: Frame, *, mode: Mode) -> Frame:
     now
         One row per audience and member, see ``gate.refuse``, with ``_digest`` of the values or of the reason.
     told
-        One row per audience and identity: ``_audience``, ``_row_key``, ``_told_state`` (``sent``, ``refused``),
-        ``_told_digest``, ``_told_profile_id``.
+        See ``ledger.told``.
     mode
         With ``add_only`` nobody is removed.
 
@@ -25,7 +26,9 @@ def compare(now: Frame, told: Frame, *, mode: Mode) -> Frame:
     -------
     Frame
         The rows of both, with ``_action`` and ``_is_change``. ``add``, ``update``, ``keep`` and ``refuse`` are
-        members; ``remove`` was sent and is not to stay; ``clear`` was refused and is no longer of interest.
+        members; ``remove`` was sent, or may have been, and is not to stay; ``clear`` was refused and is no longer of
+        interest. ``_repeats`` is the batch of an unclear attempt that the row would repeat exactly, and
+        ``_repeats_rows`` the size of that batch.
     """
     both = (
         now.with_columns(_is_now=nw.lit(True))
@@ -34,24 +37,36 @@ def compare(now: Frame, told: Frame, *, mode: Mode) -> Frame:
             _audience=nw.coalesce("_audience", "_audience_told"),
             _row_key=nw.coalesce("_row_key", "_row_key_told"),
             _profile_id=nw.coalesce("_profile_id", "_told_profile_id"),
+            _known_as=nw.col("_told_known_as"),
         )
     )
     is_same = (nw.col("_digest") == nw.col("_told_digest")).fill_null(False)
+    is_open = ~nw.col("_open_batch").is_null()
+    is_gone = nw.col("_is_now").is_null()
     # What the destination itself refused is tried again once its values change.
-    is_hopeless = nw.col("_reason").is_null() & (nw.col("_told_state") == "refused") & is_same
+    is_hopeless = nw.col("_reason").is_null() & (nw.col("_told_state") == "refused") & is_same & ~is_open
     reason = nw.when(is_hopeless).then(nw.lit("refused by the destination, unchanged since"))
     action = _choose(
-        (nw.col("_is_now").is_null() & (nw.col("_told_state") == "sent"), "remove"),
-        (nw.col("_is_now").is_null(), "clear"),
+        (is_gone & ((nw.col("_told_state") == "sent") | is_open), "remove"),
+        (is_gone, "clear"),
         (~nw.col("_reason").is_null() | is_hopeless, "refuse"),
         (nw.col("_told_state").is_null() | (nw.col("_told_state") == "refused"), "add"),
-        (~is_same, "update"),
+        (~is_same | is_open, "update"),
     )
     is_change = ~nw.col("_action").is_in(["keep", "refuse"]) | ((nw.col("_action") == "refuse") & ~nw.col("_is_same"))
     rows = both.with_columns(_action=action, _is_same=is_same, _reason=reason.otherwise(nw.col("_reason")))
     kept = rows.filter(nw.col("_action") != "remove") if mode == "add_only" else rows
-    left = ("_is_now", "_is_same", "_audience_told", "_row_key_told", "_told_state", "_told_digest", "_told_profile_id")
-    return kept.with_columns(_is_change=is_change).drop(*left)
+    return kept.with_columns(_is_change=is_change, **_repeated()).drop(*_LEFT)
+
+
+def _repeated() -> dict[str, nw.Expr]:
+    digest, before = nw.col("_digest"), nw.col("_open_digest")
+    is_alike = (digest == before).fill_null(False) | (digest.is_null() & before.is_null())
+    repeats = (nw.col("_action") == nw.col("_open_action")).fill_null(False) & is_alike
+    return {
+        "_repeats": nw.when(repeats).then(nw.col("_open_batch")),
+        "_repeats_rows": nw.when(repeats).then(nw.col("_open_rows")),
+    }
 
 
 def _choose(*cases: tuple[nw.Expr, str]) -> nw.Expr:

@@ -33,7 +33,7 @@ class Explanation:
 
 
 def explain(
-    destination: Destination, profile_id: int, *, members: Frame, ledger: Frame, deliveries: Frame, engine: Engine
+    destination: Destination, profile_id: int, *, members: Frame, history: Frame, engine: Engine
 ) -> Explanation:
     """Say of each audience of a destination whether a profile was sent, and why not.
 
@@ -45,10 +45,8 @@ def explain(
         Of whom.
     members
         ``segments/membership``.
-    ledger
-        ``activation/ledger``.
-    deliveries
-        ``activation/deliveries``.
+    history
+        What became of all that the destination was told, see ``ledger.of_destination``.
     engine
         Runs it.
 
@@ -57,29 +55,24 @@ def explain(
     Explanation
         What the destination was last told of the profile, from the last activation.
     """
-    is_own = (nw.col("destination") == destination.name) & (nw.col("profile_id") == profile_id)
     current = current_members(members, destination).filter(nw.col("_profile_id") == profile_id)
     in_audience = set(engine.collect(current)["_audience"].to_pylist())
-    told = {row["audience"]: row for row in engine.collect(ledger.filter(is_own).sort("sent_at")).to_pylist()}
-    tried = {row["audience"]: row for row in engine.collect(deliveries.filter(is_own).sort("at")).to_pylist()}
-    said = {
-        audience: _say(audience in in_audience, told.get(audience, {}), tried.get(audience, {}))
-        for audience in destination.audiences
-    }
+    own = engine.collect(history.filter(nw.col("profile_id") == profile_id).sort("entry")).to_pylist()
+    last = {row["audience"]: row for row in own if row["action"] != "clear"}
+    said = {audience: _say(audience in in_audience, last.get(audience, {})) for audience in destination.audiences}
     return Explanation(destination.name, profile_id, said)
 
 
-def _say(is_member: bool, entry: dict[str, object], last: dict[str, object]) -> str:  # noqa: FBT001 - read in one place
-    if last.get("outcome") == "failed":
-        return f"failed at {last['at']}, {last['reason']}; tried again at the next activation"
-    match entry.get("state"):
-        case "sent" if is_member:
-            return f"sent as {entry['row_key']} at {entry['sent_at']}"
-        case "sent":
-            return f"sent as {entry['row_key']} at {entry['sent_at']}, no member any more"
+def _say(is_member: bool, last: dict[str, object]) -> str:  # noqa: FBT001 - read in one place
+    match last.get("outcome"):
+        case "failed" | "unclear":
+            return f"failed at {last['at']}, {last['reason']}; tried again at the next activation"
         case "refused":
-            return f"refused, {last.get('reason')}"
-        case "removed":
-            return f"removed at {entry['sent_at']}"
+            return f"refused, {last['reason']}"
+        case "delivered" if last["action"] == "remove":
+            return f"removed at {last['at']}"
+        case "delivered":
+            ended = "" if is_member else ", no member any more"
+            return f"sent as {last['row_key']} at {last['at']}{ended}"
         case _:
             return "a member, not activated yet" if is_member else "not a member"

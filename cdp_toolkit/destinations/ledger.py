@@ -1,123 +1,136 @@
-"""What each destination was last told, and every row that was sent, refused or failed.
+"""What each destination was told, row by row, as it happened.
 
-Invariant: an entry is written after the destination has the row, never before. A run that dies in between leaves the
-ledger as it was, so the next plan is the same plan with the same id, and a connection may not act twice on one id:
-files are written to a temporary name and renamed, and a file of that plan is written again under its first name.
+Two tables, both only ever appended to, whose rows count as soon as they are written:
+
+- ``activation/attempts`` gets the rows of a batch before it is handed over,
+- ``activation/ledger`` gets what became of them after.
+
+Invariant: no row goes out that is not in ``attempts`` first. So a batch of which the ledger says nothing is in doubt: it
+may have arrived or not. Its rows count as *unclear*: whoever is still a member is sent again, under the same key if
+nothing changed, and whoever is not is removed, so that nobody is forgotten on either side.
 """
-
-from datetime import datetime
 
 import narwhals as nw
 import pyarrow as pa
 
-from cdp_toolkit.destinations.changes import KEYS
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.lake.tables import TABLES
 
+KEYS = ("_audience", "_row_key")
+ATTEMPTS_TABLE, LEDGER_TABLE = "activation/attempts", "activation/ledger"
 _ARROW = {"text": pa.string(), "integer": pa.int64(), "timestamp": pa.timestamp("us", "UTC")}
-LEDGER = pa.schema([(name, _ARROW[kind]) for name, kind in TABLES["activation/ledger"].columns.items()])
-DELIVERIES = pa.schema([(name, _ARROW[kind]) for name, kind in TABLES["activation/deliveries"].columns.items()])
-_ENTRY_KEY = ["destination", "audience", "row_key"]
+ATTEMPTS, LEDGER = (
+    pa.schema([(name, _ARROW[kind]) for name, kind in TABLES[table].columns.items()])
+    for table in (ATTEMPTS_TABLE, LEDGER_TABLE)
+)
+_OWN_KEYS = ("audience", "row_key")
 
 
-def told(ledger: Frame, destination: str) -> Frame:
+def of_destination(attempts: Frame, ledger: Frame, destination: str) -> Frame:
+    """Return what became of all that a destination was told, with what is in doubt as unclear.
+
+    Parameters
+    ----------
+    attempts, ledger
+        ``activation/attempts`` and ``activation/ledger``.
+    destination
+        Name of the destination.
+
+    Returns
+    -------
+    Frame
+        Columns of ``activation/ledger``. Rows of a batch that was attempted and never answered have the outcome
+        ``unclear``.
+    """
+    answered = ledger.filter(nw.col("destination") == destination)
+    attempted = attempts.filter(nw.col("destination") == destination)
+    open_rows = attempted.join(answered.select("batch").unique(), on="batch", how="anti")
+    nothing = nw.lit(None, dtype=nw.String)
+    doubts = open_rows.with_columns(
+        outcome=nw.lit("unclear"), reason=nw.lit("the run ended before the answer"), known_as=nothing
+    )
+    return nw.concat([answered.select(LEDGER.names), doubts.select(LEDGER.names)])
+
+
+def told(history: Frame) -> Frame:
     """Return what a destination believes.
 
     Parameters
     ----------
-    ledger
-        ``activation/ledger``.
-    destination
-        Name of the destination.
+    history
+        See ``of_destination``.
 
     Returns
     -------
     Frame
-        One row per audience and identity that was sent or refused, as ``changes.compare`` takes it. Audiences that
-        the destination no longer names are among them, so that they are emptied.
+        One row per audience and identity that the destination has, may have or refused, as ``changes.compare`` takes
+        it: ``_told_state`` (``sent``, ``refused``, or null), ``_told_digest``, ``_told_profile_id``,
+        ``_told_known_as``; where the newest attempt is unclear, its ``_open_batch``, ``_open_rows``, ``_open_action``
+        and ``_open_digest``, else null. Audiences that the destination no longer names are among them, so that they
+        are emptied.
     """
-    is_current = (nw.col("destination") == destination) & (nw.col("state") != "removed")
-    return ledger.filter(is_current).select(
-        nw.col("audience").alias(KEYS[0]),
-        nw.col("row_key").alias(KEYS[1]),
-        nw.col("state").alias("_told_state"),
-        nw.col("digest").alias("_told_digest"),
-        nw.col("profile_id").alias("_told_profile_id"),
-    )
+    heard = history.filter(nw.col("outcome") != "failed")
+    settled = _newest(heard.filter(nw.col("outcome") != "unclear"))
+    is_refused = nw.col("outcome") == "refused"
+    state = nw.when(is_refused).then(nw.lit("refused")).otherwise(nw.lit("sent"))
+    believed = settled.filter(is_refused | nw.col("action").is_in(["add", "update"])).with_columns(_told_state=state)
+    both = believed.select(
+        *_keys(), "_told_state", _told_digest="digest", _told_profile_id="profile_id", _told_known_as="known_as"
+    ).join(_open(heard), on=list(KEYS), how="full", suffix="_open")
+    return both.with_columns(
+        _audience=nw.coalesce("_audience", "_audience_open"),
+        _row_key=nw.coalesce("_row_key", "_row_key_open"),
+        _told_profile_id=nw.coalesce("_told_profile_id", "_open_profile_id"),
+    ).drop("_audience_open", "_row_key_open", "_open_profile_id")
 
 
-def entries(attempted: pa.Table, *, destination: str, plan_id: str, at: datetime) -> pa.Table:
-    """Return what is to be written into the ledger after a delivery.
+def unclear(history: Frame) -> Frame:
+    """Return the rows of which nobody knows whether the destination has them.
 
     Parameters
     ----------
-    attempted
-        One row per changed row of a plan: ``audience``, ``profile_id``, ``row_key``, ``digest``, ``action``,
-        ``status`` (``delivered``, ``refused``, ``retry``) and ``reason``.
-    destination
-        Name of the destination.
-    plan_id
-        Plan that was delivered.
-    at
-        When.
-
-    Returns
-    -------
-    pyarrow.Table
-        Columns of ``activation/ledger``, one row per entry to insert or replace; ``state`` is ``sent``,
-        ``removed``, ``refused`` or ``cleared`` (to be deleted). What is to be tried again has no entry.
-    """
-    done = nw.col("action").replace_strict(
-        ["add", "update", "remove", "refuse", "clear"], ["sent", "sent", "removed", "refused", "cleared"]
-    )
-    state = nw.when(nw.col("status") == "refused").then(nw.lit("refused")).otherwise(done)
-    settled = nw.from_native(attempted, eager_only=True).filter(nw.col("status") != "retry")
-    rows = settled.with_columns(
-        state=state, destination=nw.lit(destination), plan_id=nw.lit(plan_id), sent_at=nw.lit(at)
-    )
-    return rows.select(LEDGER.names).to_native().cast(LEDGER)
-
-
-def deliveries(attempted: pa.Table, *, destination: str, plan_id: str, at: datetime) -> pa.Table:
-    """Return the record of a delivery.
-
-    Parameters
-    ----------
-    attempted
-        As for ``entries``.
-    destination
-        Name of the destination.
-    plan_id
-        Plan that was delivered.
-    at
-        When.
-
-    Returns
-    -------
-    pyarrow.Table
-        Columns of ``activation/deliveries``, one row per row that was delivered, refused or failed.
-    """
-    shown = nw.from_native(attempted, eager_only=True).filter(nw.col("action") != "clear")
-    outcome = nw.when(nw.col("status") == "retry").then(nw.lit("failed")).otherwise(nw.col("status"))
-    rows = shown.with_columns(outcome=outcome, destination=nw.lit(destination), plan_id=nw.lit(plan_id), at=nw.lit(at))
-    return rows.select(DELIVERIES.names).to_native().cast(DELIVERIES)
-
-
-def next_ledger(ledger: Frame, changed: Frame) -> Frame:
-    """Return the ledger after a delivery.
-
-    Parameters
-    ----------
-    ledger
-        ``activation/ledger`` as it was, of all destinations.
-    changed
-        Entries, see ``entries``.
+    history
+        See ``of_destination``.
 
     Returns
     -------
     Frame
-        ``activation/ledger`` as it is to be: each entry once, the changed ones replaced.
+        Columns of ``activation/ledger``, one row per audience and identity whose newest attempt is unclear.
     """
-    untouched = ledger.join(changed.select(_ENTRY_KEY), on=_ENTRY_KEY, how="anti")
-    kept = changed.filter(nw.col("state") != "cleared")
-    return nw.concat([untouched.select(LEDGER.names), kept.select(LEDGER.names)])
+    return _newest(history.filter(nw.col("outcome") != "failed")).filter(nw.col("outcome") == "unclear")
+
+
+def next_entry(attempts: Frame, ledger: Frame) -> Frame:
+    """Return the number that the next entry has.
+
+    Parameters
+    ----------
+    attempts, ledger
+        ``activation/attempts`` and ``activation/ledger``.
+
+    Returns
+    -------
+    Frame
+        One row with ``entry``: higher than any there is, of any destination.
+    """
+    numbers = nw.concat([attempts.select("entry"), ledger.select("entry")])
+    return numbers.select(entry=nw.col("entry").max().fill_null(0) + 1)
+
+
+def _open(heard: Frame) -> Frame:
+    return (
+        unclear(heard)
+        .with_columns(_open_rows=nw.len().over("batch", "entry"))
+        .select(
+            *_keys(), "_open_rows", _open_batch="batch", _open_action="action", _open_digest="digest",
+            _open_profile_id="profile_id",
+        )
+    )  # fmt: skip
+
+
+def _newest(rows: Frame) -> Frame:
+    return rows.with_columns(_last=nw.col("entry").max().over(*_OWN_KEYS)).filter(nw.col("entry") == nw.col("_last"))
+
+
+def _keys() -> list[nw.Expr]:
+    return [nw.col(own).alias(name) for own, name in zip(_OWN_KEYS, KEYS, strict=True)]

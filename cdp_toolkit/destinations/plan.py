@@ -8,12 +8,14 @@ from html import escape
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Group
 from rich.table import Table
 
 from cdp_toolkit.destinations.definition import Mode
 
-PLAN_COLUMNS = ("_audience", "_profile_id", "_row_key", "_action", "_reason", "_digest", "_is_change")
+PLAN_COLUMNS = ("_audience", "_profile_id", "_row_key", "_known_as", "_action", "_reason", "_digest", "_is_change",
+                "_repeats", "_repeats_rows")  # fmt: skip
 _ACTIONS = ("add", "update", "keep", "remove", "refuse")
 
 
@@ -32,9 +34,10 @@ class Plan:
     as_of
         When it was made.
     rows
-        One row per audience and identity: ``_audience``, ``_profile_id``, ``_row_key``, ``_action`` (``add``,
-        ``update``, ``keep``, ``remove``, ``refuse``, ``clear``), ``_reason``, ``_digest``, ``_is_change``, then the
-        destination's fields. Unchanged rows are there in full mode only.
+        One row per audience and identity: ``_audience``, ``_profile_id``, ``_row_key``, ``_known_as`` (the id that
+        the destination gave it), ``_action`` (``add``, ``update``, ``keep``, ``remove``, ``refuse``, ``clear``),
+        ``_reason``, ``_digest``, ``_is_change``, ``_repeats`` and ``_repeats_rows`` (the batch in doubt that it would
+        repeat, and its size), then the destination's fields. Who is kept is there in full mode only.
     counts
         One row per ``audience``, ``action``, ``reason`` and ``is_change``, with the number of ``rows``.
     """
@@ -49,7 +52,7 @@ class Plan:
     @property
     def is_empty(self) -> bool:
         """Whether nothing would be sent and nobody is newly refused."""
-        return not any(row["is_change"] for row in self._counts)
+        return not pc.any(self.rows["_is_change"]).as_py()
 
     @cached_property
     def audiences(self) -> dict[str, dict[str, int]]:

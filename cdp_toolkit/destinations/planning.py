@@ -16,11 +16,11 @@ from cdp_toolkit.destinations.candidates import (
     field_columns,
     known_identities,
 )
-from cdp_toolkit.destinations.changes import KEYS, compare
+from cdp_toolkit.destinations.changes import compare
 from cdp_toolkit.destinations.definition import Destination, Mode
 from cdp_toolkit.destinations.destination import Connection
 from cdp_toolkit.destinations.gate import check_labels, refuse
-from cdp_toolkit.destinations.ledger import LEDGER, told
+from cdp_toolkit.destinations.ledger import KEYS, told
 from cdp_toolkit.destinations.plan import PLAN_COLUMNS, Plan
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.errors import ConfigError
@@ -32,7 +32,7 @@ def make_plan(
     connection: Connection,
     members: Frame,
     profiles: Frame,
-    ledger: Frame | None,
+    history: Frame,
     *,
     engine: Engine,
     as_of: datetime,
@@ -49,8 +49,8 @@ def make_plan(
         ``segments/membership``; what is realized is sent.
     profiles
         ``profiles/person`` or ``profiles/account``, whichever the audiences are of.
-    ledger
-        ``activation/ledger``; ``None`` before the first activation.
+    history
+        What became of all that the destination was told, see ``ledger.of_destination``.
     engine
         Runs it.
     as_of
@@ -80,7 +80,6 @@ def make_plan(
     check_labels(destination, entity, columns)
     if connection.requires_source is not None and records is None:
         raise ValueError("A connection that requires a source is planned with the records of its people.")
-    before = engine.load(LEDGER.empty_table()) if ledger is None else ledger
 
     channel = destination.consent if f"consent_{destination.consent}" in entity.fields else None
     current = current_members(members, destination)
@@ -88,12 +87,12 @@ def make_plan(
     if records is not None and connection.requires_source is not None:
         found = as_known(found, known_identities(profiles, records, connection, columns, engine), connection)
     judged = digested(refuse(found, connection, channel=channel), columns, engine)
-    changes = compare(judged, told(before, destination.name), mode=mode)
+    changes = compare(judged, told(history), mode=mode)
 
-    wanted = changes if mode == "full" else changes.filter(nw.col("_is_change"))
+    wanted = changes if mode == "full" else changes.filter(nw.col("_action") != "keep")
     rows = engine.collect(wanted.select(*PLAN_COLUMNS, *columns).sort(*KEYS))
-    earlier = engine.collect(before.filter(nw.col("destination") == destination.name).select("plan_id").unique())
-    plan_id = _identify(destination, mode, rows, sorted(earlier["plan_id"].to_pylist()))
+    newest = engine.collect(history.select(nw.col("entry").max().fill_null(0)))["entry"][0].as_py()
+    plan_id = _identify(destination, mode, rows, newest)
     return Plan(plan_id, destination.name, mode, as_of, rows, engine.collect(_counted(changes)))
 
 
@@ -122,10 +121,10 @@ def _counted(changes: Frame) -> Frame:
     return named.group_by(by).agg(rows=nw.len().cast(nw.Int64)).sort(by)
 
 
-def _identify(destination: Destination, mode: Mode, rows: pa.Table, earlier: list[str]) -> str:
+def _identify(destination: Destination, mode: Mode, rows: pa.Table, newest: int) -> str:
     changed = rows.filter(pc.field("_is_change")).select(["_audience", "_row_key", "_action", "_digest"])
     text = pa.BufferOutputStream()
     csv.write_csv(changed, text)
-    digest = hashlib.sha256("\n".join([destination.model_dump_json(), mode, *earlier]).encode())
+    digest = hashlib.sha256(f"{destination.model_dump_json()}\n{mode}\n{newest}".encode())
     digest.update(text.getvalue())
     return digest.hexdigest()[:16]

@@ -182,9 +182,9 @@ def funnel(lake: Lake) -> pl.DataFrame:
         is_member = {"status": ["realized"], "entity": ["person"]}
         members = lake.scan("segments/membership", only=is_member).select("profile_id").unique()
         stages.append(("In an audience", _count(lake, members)))
-    if lake.exists("activation/deliveries"):
+    if lake.exists("activation/ledger"):
         is_sent = (nw.col("outcome") == "delivered") & ~nw.col("profile_id").is_null()
-        sent = lake.scan("activation/deliveries").filter(is_sent).select("profile_id").unique()
+        sent = lake.scan("activation/ledger").filter(is_sent).select("profile_id").unique()
         stages.append(("Sent to a destination", _count(lake, sent)))
     return pl.DataFrame(stages, schema={"stage": pl.String, "count": pl.Int64}, orient="row")
 
@@ -287,7 +287,7 @@ def deliveries(lake: Lake) -> pl.DataFrame:
         One row per ``destination``, ``audience``, ``action``, ``outcome`` and ``reason``: ``rows``, most first.
     """
     keys = ("destination", "audience", "action", "outcome", "reason")
-    return _counted(lake, "activation/deliveries", keys, "rows")
+    return _counted(lake, "activation/ledger", keys, "rows")
 
 
 def growth(lake: Lake) -> pl.DataFrame:

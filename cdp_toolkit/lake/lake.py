@@ -1,8 +1,9 @@
 """The lake: land what a source delivered, and open runs.
 
 Delta commits one table at a time. A step of the line writes several, so a version counts only once a row of ``runs``
-names it: that row, written last, is the commit of the whole step. ``landing/`` is the exception: one Delta commit holds
-the delivered rows and the cursor behind them, so its newest version always counts.
+names it: that row, written last, is the commit of the whole step. Two are exceptions, whose newest version always
+counts: in ``landing/`` one Delta commit holds the delivered rows and the cursor behind them, and ``activation/`` says what
+was done in the outside world, which no failure of a run undoes.
 """
 
 import json

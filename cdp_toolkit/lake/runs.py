@@ -169,6 +169,18 @@ class OpenRun:
         self._written[name] = self._store.append(name, frame, base=base)
         return self.scan(name)
 
+    def record(self, name: str, rows: pa.Table) -> None:
+        """Write rows that count at once, whatever becomes of the run.
+
+        Parameters
+        ----------
+        name
+            A table of ``activation/``.
+        rows
+            Comes after what the table has.
+        """
+        self._written[name] = self._store.record(name, rows)
+
     def write(self, name: str, rows: pa.Table | pa.RecordBatchReader, *, mode: Mode) -> None:
         """Write Arrow rows, such as those of a packed table.
 

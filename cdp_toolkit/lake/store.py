@@ -19,6 +19,7 @@ from cdp_toolkit.model import Model
 from cdp_toolkit.model.types import arrow_type
 
 _ROWS_A_GROUP = 1024
+_COUNTS_AT_ONCE = ("landing/", "activation/")  # their newest version, whatever becomes of the run that wrote it
 
 
 class Store:
@@ -73,7 +74,7 @@ class Store:
         int or None
             The committed version; None if no run has written the table.
         """
-        if name.startswith("landing/"):
+        if name.startswith(_COUNTS_AT_ONCE):
             delta = self._open(name)
             return None if delta is None else _with_rows(delta)
         return self.log.versions().get(name)
@@ -294,6 +295,26 @@ class Store:
         self._drop_uncommitted(name, base)
         self.engine.sink(frame, f"{self.uri}/{name}", mode="append", options=self.options)
         return self.head(name)
+
+    def record(self, name: str, rows: pa.Table) -> int:
+        """Write rows that count as soon as they are written.
+
+        Parameters
+        ----------
+        name
+            A table of ``activation/``.
+        rows
+            Comes after what the table has.
+
+        Returns
+        -------
+        int
+            The version written.
+        """
+        delta = self._open(name)
+        target = f"{self.uri}/{name}" if delta is None else delta
+        write_deltalake(target, rows, mode="append", storage_options=self.options or None)
+        return self.head(name) if delta is None else delta.version()
 
     def write(self, name: str, rows: pa.Table | pa.RecordBatchReader, *, mode: Mode, base: int | None) -> int:
         """Write Arrow rows; the version counts once a run names it.

@@ -1,29 +1,98 @@
 """Activate: destinations are told what changed."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from cdp_toolkit.destinations.deliver import deliver
+from cdp_toolkit.destinations.definition import Destination
+from cdp_toolkit.destinations.deliver import Delivered, deliver
 from cdp_toolkit.destinations.destination import Connection
+from cdp_toolkit.destinations.doubts import clear_up
+from cdp_toolkit.destinations.given import still_so
+from cdp_toolkit.destinations.ledger import (
+    ATTEMPTS,
+    ATTEMPTS_TABLE,
+    LEDGER,
+    LEDGER_TABLE,
+    next_entry,
+    of_destination,
+    unclear,
+)
 from cdp_toolkit.destinations.plan import Plan
+from cdp_toolkit.destinations.planning import make_plan
+from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.lake import Lake, OpenRun, Run
+from cdp_toolkit.model import Entity
 
 
-def activate(
-    lake: Lake, connections: Mapping[str, Connection], plan: Callable[[str, OpenRun], Plan], *, at: datetime
-) -> Run:
+@dataclass(frozen=True)
+class Target:
+    """A destination that is ready to be planned for.
+
+    Parameters
+    ----------
+    destination, connection
+        Its definition, and the way to it.
+    entity
+        What its audiences are of.
+    """
+
+    destination: Destination
+    connection: Connection
+    entity: Entity
+
+    @property
+    def name(self) -> str:
+        """Name of the destination."""
+        return self.destination.name
+
+
+def plan(tables: Lake | OpenRun, target: Target, engine: Engine, *, as_of: datetime) -> Plan:
+    """Find what a destination must be told.
+
+    Parameters
+    ----------
+    tables
+        Where ``segments/``, ``profiles/`` and ``activation/`` are read.
+    target
+        The destination.
+    engine
+        Runs it.
+    as_of
+        Time of the plan, in UTC; names files.
+
+    Returns
+    -------
+    Plan
+        What would be sent, and who is refused and why.
+    """
+    is_in = {"segment": target.destination.audiences, "status": ["realized"]}
+    return make_plan(
+        target.destination,
+        target.connection,
+        tables.scan("segments/membership", only=is_in),
+        tables.scan(f"profiles/{target.entity.name}"),
+        of_destination(*_told(tables, engine), target.name),
+        engine=engine,
+        as_of=as_of,
+        entity=target.entity,
+        records=tables.scan(f"entities/{target.entity.name}") if target.connection.requires_source else None,
+    )
+
+
+def activate(lake: Lake, targets: Sequence[Target], *, at: datetime, given: Plan | None = None) -> Run:
     """Tell destinations what changed.
 
     Parameters
     ----------
     lake
         Reads ``segments/`` and ``profiles/``, writes ``activation/``.
-    connections
-        The way to each destination, by name.
-    plan
-        Makes or takes the plan of a destination, from the tables of this run.
+    targets
+        The destinations.
     at
         Time of the delivery, in UTC.
+    given
+        A plan to carry out as far as it still holds; plans are made now by default.
 
     Returns
     -------
@@ -31,8 +100,10 @@ def activate(
         Counts over all destinations; ``details`` has those of each.
     """
     with lake.run("activate") as run:
-        for name, connection in connections.items():
-            _deliver(run, lake, name, connection, plan(name, run), at=at)
+        for target in targets:
+            done = _activate(run, target, lake.engine, at=at, given=given)
+            run.problems += [f"{target.name}: {error.message}" for error in done.failed]
+            run.details[target.name] = done.counts
         for counts in run.details.values():
             for what, number in counts.items():
                 run.counts[what] = run.counts.get(what, 0) + number
@@ -41,13 +112,36 @@ def activate(
     return run.result
 
 
-def _deliver(run: OpenRun, lake: Lake, name: str, connection: Connection, plan: Plan, *, at: datetime) -> None:
-    if plan.is_empty:
-        run.details[name] = dict.fromkeys(("added", "updated", "removed", "refused", "failed"), 0)
-        return
-    ledger = run.scan("activation/ledger") if run.exists("activation/ledger") else None
-    done = deliver(plan, connection, ledger, engine=lake.engine, sent_at=at)
-    run.problems += [f"{name}: {error.message}" for error in done.failed]
-    run.details[name] = done.counts
-    run.replace("activation/ledger", done.ledger)
-    run.append("activation/deliveries", lake.engine.load(done.deliveries))
+def _activate(run: OpenRun, target: Target, engine: Engine, *, at: datetime, given: Plan | None) -> Delivered:
+    _clear_up(run, target, engine, at=at)
+    planned = plan(run, target, engine, as_of=at)
+    if given is not None:
+        planned, outdated, later = still_so(given, planned)
+        if outdated:
+            run.notes.append(f"{outdated:,} changes of the plan were left out, since they no longer hold.")
+        if later:
+            run.notes.append(f"{later:,} changes came after the plan and are left for the next one.")
+    if planned.is_empty:
+        return Delivered()
+    return deliver(planned, target.connection, run.record, entry=_entry(run, engine), at=at)
+
+
+def _clear_up(run: OpenRun, target: Target, engine: Engine, *, at: datetime) -> None:
+    doubts = engine.collect(unclear(of_destination(*_told(run, engine), target.name)))
+    if len(doubts):
+        found = clear_up(
+            doubts, target.destination, target.connection, run.record, entry=_entry(run, engine), at=at
+        )  # fmt: skip
+        run.problems += [f"{target.name}: {problem}" for problem in found]
+
+
+def _told(tables: Lake | OpenRun, engine: Engine) -> tuple[Frame, Frame]:
+    attempts, ledger = (
+        tables.scan(name) if tables.exists(name) else engine.load(schema.empty_table())
+        for name, schema in ((ATTEMPTS_TABLE, ATTEMPTS), (LEDGER_TABLE, LEDGER))
+    )
+    return attempts, ledger
+
+
+def _entry(run: OpenRun, engine: Engine) -> int:
+    return int(engine.collect(next_entry(*_told(run, engine)))["entry"][0].as_py())

@@ -1,12 +1,7 @@
 """The verbs of the line, said of a folder."""
 
-import datetime as dt
-
 from cdp_toolkit import pipeline
-from cdp_toolkit.destinations.destination import Connection, open_connection
-from cdp_toolkit.destinations.plan import Plan
-from cdp_toolkit.destinations.planning import make_plan
-from cdp_toolkit.lake import Lake, OpenRun, Run
+from cdp_toolkit.lake import Run
 from cdp_toolkit.sources.progress import bars
 from cdp_toolkit.workspace.definitions import Definitions
 from cdp_toolkit.workspace.moments import Moment
@@ -14,7 +9,7 @@ from cdp_toolkit.workspace.names import find
 
 
 class Verbs(Definitions):
-    """Load, stitch, evaluate, plan and activate."""
+    """Load, stitch and evaluate."""
 
     def load(self, *sources: str) -> Run:
         """Read what is new in the sources; a load that takes longer shows how far it has come.
@@ -80,68 +75,4 @@ class Verbs(Definitions):
             timezone=self.settings.timezone,
             only=only,
             policies=list(self.policies),
-        )
-
-    def plan(self, destination: str, *, as_of: Moment = None) -> Plan:
-        """Show what an activation would do.
-
-        Parameters
-        ----------
-        destination
-            Its name.
-        as_of
-            Time of the plan, which names files; the present by default.
-
-        Returns
-        -------
-        Plan
-            Who would be added, updated, removed, and who is refused and why.
-        """
-        return self._plan(destination, self.lake, self._moment(as_of))
-
-    def activate(
-        self, destination: str | Plan | None = None, *, dry_run: bool = False, as_of: Moment = None
-    ) -> Run | list[Plan]:
-        """Tell destinations what changed.
-
-        Parameters
-        ----------
-        destination
-            Its name, or a plan to carry out as it is; all destinations by default.
-        dry_run
-            Whether to show the plans only.
-        as_of
-            Time of the plan; the present by default.
-
-        Returns
-        -------
-        Run or list of Plan
-            What was sent; the plans if it is a dry run.
-        """
-        at = self._moment(as_of)
-        name = destination.destination if isinstance(destination, Plan) else destination
-        names = [name] if name else list(self.destinations)
-        if dry_run:
-            return [self._plan(each, self.lake, at) for each in names]
-        connections = {each: self._connection(each) for each in names}
-
-        given = destination if isinstance(destination, Plan) else None
-        return pipeline.activate(self.lake, connections, lambda each, run: given or self._plan(each, run, at), at=at)
-
-    def _connection(self, name: str) -> Connection:
-        return open_connection(find("destination", name, self.destinations), self.folder)
-
-    def _plan(self, name: str, tables: Lake | OpenRun, as_of: dt.datetime) -> Plan:
-        destination, connection = find("destination", name, self.destinations), self._connection(name)
-        entity = destination.entity({segment.name: segment.entity for segment in self.segments.values()})
-        return make_plan(
-            destination,
-            connection,
-            tables.scan("segments/membership", only={"segment": destination.audiences, "status": ["realized"]}),
-            tables.scan(f"profiles/{entity}"),
-            tables.scan("activation/ledger") if tables.exists("activation/ledger") else None,
-            engine=self.lake.engine,
-            as_of=as_of,
-            entity=self.model.entity(entity),
-            records=tables.scan(f"entities/{entity}"),
         )

@@ -1,12 +1,13 @@
 """The folder that an analyst works in, with one short method for everything it is asked."""
 
+from cdp_toolkit.workspace.activation import Activation
 from cdp_toolkit.workspace.checks import Checks
 from cdp_toolkit.workspace.questions import Questions
 from cdp_toolkit.workspace.results import Results
 from cdp_toolkit.workspace.verbs import Verbs
 
 
-class Workspace(Verbs, Questions, Results, Checks):
+class Workspace(Verbs, Activation, Questions, Results, Checks):
     """A folder with ``cdp.yaml``, ``segments/``, ``destinations/`` and the lake.
 
     Parameters

@@ -11,7 +11,17 @@ import pytest
 from cdp_toolkit.destinations.definition import Destination
 from cdp_toolkit.destinations.deliver import Delivered, deliver
 from cdp_toolkit.destinations.destination import Connection, open_connection
-from cdp_toolkit.destinations.ledger import DELIVERIES, LEDGER
+from cdp_toolkit.destinations.doubts import clear_up
+from cdp_toolkit.destinations.given import still_so
+from cdp_toolkit.destinations.ledger import (
+    ATTEMPTS,
+    ATTEMPTS_TABLE,
+    LEDGER,
+    LEDGER_TABLE,
+    next_entry,
+    of_destination,
+    unclear,
+)
 from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.destinations.planning import make_plan
 from cdp_toolkit.engines import Engine, Frame
@@ -52,15 +62,16 @@ MEMBER = pa.schema([("segment", pa.string()), ("profile_id", pa.int64()), ("stat
 
 @dataclass
 class World:
-    """What the tables hold; ``activate`` moves the ledger on, as the pipeline does."""
+    """What the tables hold; ``activate`` does what the pipeline does."""
 
     engine: Engine
     folder: Path
     profiles: list[dict[str, Any]] = field(default_factory=list)
     members: list[dict[str, Any]] = field(default_factory=list)
     records: list[dict[str, Any]] = field(default_factory=list)
-    ledger: pa.Table = field(default_factory=LEDGER.empty_table)
-    deliveries: pa.Table = field(default_factory=DELIVERIES.empty_table)
+    tables: dict[str, pa.Table] = field(
+        default_factory=lambda: {ATTEMPTS_TABLE: ATTEMPTS.empty_table(), LEDGER_TABLE: LEDGER.empty_table()}
+    )
     entity: str = "person"
     now: datetime = NOON
 
@@ -108,21 +119,42 @@ class World:
             connection or open_connection(destination, self.folder),
             self.membership,
             self.frame(self.profiles, PERSON if self.entity == "person" else ACCOUNT),
-            self.engine.load(self.ledger),
+            self.history(destination),
             engine=self.engine,
             as_of=self.now,
             entity=Model.standard().entity(self.entity),
             records=self.frame(self.records, RECORD),
         )
 
-    def deliver(self, plan: Plan, connection: Connection) -> Delivered:
-        return deliver(plan, connection, self.engine.load(self.ledger), engine=self.engine, sent_at=self.now)
+    @property
+    def ledger(self) -> pa.Table:
+        return self.tables[LEDGER_TABLE]
 
-    def activate(self, destination: Destination, connection: Connection | None = None) -> Delivered:
+    def told(self) -> tuple[Frame, Frame]:
+        return self.engine.load(self.tables[ATTEMPTS_TABLE]), self.engine.load(self.ledger)
+
+    def history(self, destination: Destination) -> Frame:
+        return of_destination(*self.told(), destination.name)
+
+    def write(self, name: str, rows: pa.Table) -> None:
+        self.tables[name] = pa.concat_tables([self.tables[name], rows])
+
+    def forget_answers(self) -> None:
+        """Leave the ledger as a run does that dies between sending and recording."""
+        self.tables[LEDGER_TABLE] = LEDGER.empty_table()
+
+    def entry(self) -> int:
+        return self.engine.collect(next_entry(*self.told()))["entry"][0].as_py()
+
+    def activate(
+        self, destination: Destination, connection: Connection | None = None, *, given: Plan | None = None
+    ) -> Delivered:
         connection = connection or open_connection(destination, self.folder)
-        delivered = self.deliver(self.plan(destination, connection), connection)
-        self.ledger = self.engine.collect(delivered.ledger).select(LEDGER.names).cast(LEDGER)
-        self.deliveries = pa.concat_tables([self.deliveries, delivered.deliveries])
+        doubts = self.engine.collect(unclear(self.history(destination)))
+        clear_up(doubts, destination, connection, self.write, entry=self.entry(), at=self.now)
+        plan = self.plan(destination, connection)
+        plan = still_so(given, plan)[0] if given else plan
+        delivered = deliver(plan, connection, self.write, entry=self.entry(), at=self.now)
         self.now += timedelta(days=1)
         return delivered
 

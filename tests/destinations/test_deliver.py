@@ -59,8 +59,8 @@ def test_a_batch_that_fails_is_sent_again_next_time_and_the_others_are_not(world
     world.activate(MAIL, inbox)
 
     assert inbox.batches == [["3@x", "4@x"]]
-    assert world.deliveries["outcome"].to_pylist() == ["delivered", "delivered", "failed", "failed"] + ["delivered"] * 2
-    assert world.deliveries["reason"].to_pylist()[2] == "The line is down."
+    assert world.ledger["outcome"].to_pylist() == ["delivered", "delivered", "unclear", "unclear"] + ["delivered"] * 2
+    assert world.ledger["reason"].to_pylist()[2] == "The line is down."
 
 
 def test_after_a_stop_nothing_more_is_tried_and_what_was_sent_is_recorded(world):
@@ -96,7 +96,7 @@ def test_a_refusal_is_recorded_when_it_begins_and_not_at_every_run(world):
     world.change(1, email="new@x")
     world.activate(MAIL, Inbox())
 
-    assert world.deliveries["reason"].to_pylist().count("opted out of email") == 1
+    assert world.ledger["reason"].to_pylist().count("opted out of email") == 1
 
 
 def test_a_second_activation_without_a_change_sends_nothing_and_writes_nothing(world):
@@ -104,10 +104,11 @@ def test_a_second_activation_without_a_change_sends_nothing_and_writes_nothing(w
     world.activate(MAIL, Inbox())
     inbox = Inbox()
 
-    delivered = world.activate(MAIL, inbox)
+    before = dict(world.tables)
+    world.activate(MAIL, inbox)
 
     assert inbox.batches == []
-    assert len(delivered.entries) == len(delivered.deliveries) == 0
+    assert world.tables == before
 
 
 def test_the_ledger_of_other_destinations_stays_as_it_is(world):
@@ -130,8 +131,7 @@ def test_anyone_can_be_told_why_they_were_sent_or_not(world, engine):
             MAIL,
             profile_id,
             members=world.membership,
-            ledger=engine.load(world.ledger),
-            deliveries=engine.load(world.deliveries),
+            history=world.history(MAIL),
             engine=engine,
         )
         return told.audiences["buyers"]

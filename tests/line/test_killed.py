@@ -14,7 +14,7 @@ from cdp_toolkit.demo import make_workspace
 AS_OF = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 LINE = ["run", "--no-notebooks", "--as-of", "2026-11-01"]
 TABLES = ("entities/person", "entities/_rejected", "profiles/person", "profiles/event", "segments/membership",
-          "segments/history", "activation/ledger", "activation/deliveries")  # fmt: skip
+          "segments/history", "activation/ledger")  # fmt: skip
 
 
 def walk(folder, *, seconds=None):

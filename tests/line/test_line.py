@@ -43,7 +43,7 @@ def test_people_are_found_as_they_are(line):
 
 
 def test_nobody_who_opted_out_is_sent_anything(line):
-    sent = line.workspace.scan("activation/deliveries").filter(pl.col("outcome") == "delivered")
+    sent = line.workspace.scan("activation/ledger").filter(pl.col("outcome") == "delivered")
     people = line.workspace.scan("person").filter(pl.col("consent_email") == "n")
     by_mail = sent.filter(pl.col("destination").str.starts_with("marketo"))
 

@@ -1,0 +1,170 @@
+"""Attempts and answers as rows of the ledger."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdp_toolkit.destinations.destination import Batch, Outcome
+from cdp_toolkit.destinations.ledger import ATTEMPTS, LEDGER
+from cdp_toolkit.destinations.plan import Plan
+
+COUNTS = ("added", "updated", "removed", "refused", "failed")
+_COUNTED = {"add": "added", "update": "updated", "remove": "removed"}
+_OUTCOMES = {"delivered": "delivered", "refused": "refused", "retry": "failed"}
+_ROW = ("_audience", "_row_key", "_profile_id", "_action", "_digest")
+
+
+class Answers:
+    """Answers that are not written yet, and the number that the next entry has.
+
+    Parameters
+    ----------
+    destination, plan_id
+        What is carried out.
+    entry
+        Number of the next entry.
+    at
+        Time of the delivery.
+    """
+
+    def __init__(self, destination: str, plan_id: str, entry: int, at: datetime) -> None:
+        self._same = {"destination": destination, "plan_id": plan_id, "at": at}
+        self._entry = entry
+        self._waiting: list[pa.Table] = []
+
+    def attempts(self, wave: Sequence[Batch]) -> pa.Table:
+        """Return the rows to write before batches are handed over.
+
+        Parameters
+        ----------
+        wave
+            The batches.
+
+        Returns
+        -------
+        pyarrow.Table
+            Columns of ``activation/attempts``.
+        """
+        return self._numbered(pa.concat_tables([self._rows(batch) for batch in wave]), ATTEMPTS)
+
+    def add(self, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+        """Take what a connection said of a batch.
+
+        Parameters
+        ----------
+        batch
+            The batch.
+        outcomes
+            One per row.
+        """
+        columns = {
+            "outcome": [_OUTCOMES[outcome.status] for outcome in outcomes],
+            "reason": [outcome.reason for outcome in outcomes],
+            "known_as": [outcome.known_as for outcome in outcomes],
+        }
+        said = batch.rows
+        for name, values in columns.items():
+            said = said.append_column(name, pa.array(values, pa.string()))
+        # The id that the destination gave a row stays until it gives another.
+        known_as = pc.coalesce(said["known_as"], said["_known_as"])
+        said = said.set_column(said.column_names.index("known_as"), "known_as", known_as)
+        self._waiting.append(self._rows(batch, said))
+
+    def add_unclear(self, batch: Batch, reason: str) -> None:
+        """Take that nobody knows what became of a batch.
+
+        Parameters
+        ----------
+        batch
+            The batch.
+        reason
+            Why.
+        """
+        said = batch.rows
+        for name, value in {"outcome": "unclear", "reason": reason}.items():
+            said = said.append_column(name, pa.repeat(pa.scalar(value), len(said)))
+        self._waiting.append(self._rows(batch, said.append_column("known_as", said["_known_as"])))
+
+    def add_settled(self, plan: Plan) -> None:
+        """Take what is decided without the destination: who is newly refused, and whose refusal no longer matters.
+
+        Parameters
+        ----------
+        plan
+            The plan.
+        """
+        rows = plan.rows.filter(pc.field("_is_change") & pc.field("_action").isin(["refuse", "clear"]))
+        outcome = pc.if_else(pc.equal(rows["_action"], "refuse"), "refused", "delivered").cast(pa.string())
+        nothing = pa.nulls(len(rows), pa.string())
+        said = rows.select([*_ROW, "_reason"]).append_column("outcome", outcome)
+        self._waiting.append(_plain(said.append_column("known_as", nothing).append_column("batch", nothing)))
+
+    def take(self) -> pa.Table:
+        """Return the answers that are not written yet.
+
+        Returns
+        -------
+        pyarrow.Table
+            Columns of ``activation/ledger``; their entry has a number of its own.
+        """
+        rows, self._waiting = self._waiting, []
+        return self._numbered(pa.concat_tables(rows), LEDGER) if rows else LEDGER.empty_table()
+
+    def _rows(self, batch: Batch, said: pa.Table | None = None) -> pa.Table:
+        changed = (batch.rows if said is None else said).filter(pc.field("_is_change"))
+        own = [name for name in ("outcome", "reason", "known_as") if name in changed.column_names]
+        rows = _plain(changed.select([*_ROW, *own]))
+        return rows.append_column("batch", pa.repeat(pa.scalar(batch.key), len(rows)))
+
+    def _numbered(self, rows: pa.Table, schema: pa.Schema) -> pa.Table:
+        for name, value in (self._same | {"entry": self._entry}).items():
+            rows = rows.append_column(name, pa.repeat(pa.scalar(value), len(rows)))
+        self._entry += 1
+        return rows.select(schema.names).cast(schema)
+
+
+def changes(batch: Batch) -> int:
+    """Return how many rows of a batch tell the destination something new.
+
+    Parameters
+    ----------
+    batch
+        The batch.
+
+    Returns
+    -------
+    int
+        All but those that are only kept.
+    """
+    return int(pc.sum(batch.rows["_is_change"]).as_py() or 0)
+
+
+def counted(rows: pa.Table) -> dict[str, int]:
+    """Count rows of the ledger by what became of them.
+
+    Parameters
+    ----------
+    rows
+        Columns of ``activation/ledger``.
+
+    Returns
+    -------
+    dict
+        ``added``, ``updated``, ``removed``, ``refused`` and ``failed``, with the unclear among the failed.
+    """
+    counts = dict.fromkeys(COUNTS, 0)
+    for row in rows.group_by(["action", "outcome"]).aggregate([([], "count_all")]).to_pylist():
+        match row["outcome"]:
+            case "failed" | "unclear":
+                counts["failed"] += row["count_all"]
+            case "refused":
+                counts["refused"] += row["count_all"]
+            case _ if row["action"] in _COUNTED:
+                counts[_COUNTED[row["action"]]] += row["count_all"]
+    return counts
+
+
+def _plain(rows: pa.Table) -> pa.Table:
+    return rows.rename_columns([name.removeprefix("_") for name in rows.column_names])

@@ -1,0 +1,63 @@
+"""Destinations, asked and told from a folder."""
+
+from cdp_toolkit import pipeline
+from cdp_toolkit.destinations.destination import open_connection
+from cdp_toolkit.destinations.plan import Plan
+from cdp_toolkit.lake import Run
+from cdp_toolkit.workspace.definitions import Definitions
+from cdp_toolkit.workspace.moments import Moment
+from cdp_toolkit.workspace.names import find
+
+
+class Activation(Definitions):
+    """Plan and activate."""
+
+    def plan(self, destination: str, *, as_of: Moment = None) -> Plan:
+        """Show what an activation would do.
+
+        Parameters
+        ----------
+        destination
+            Its name.
+        as_of
+            Time of the plan, which names files; the present by default.
+
+        Returns
+        -------
+        Plan
+            Who would be added, updated, removed, and who is refused and why.
+        """
+        return pipeline.plan(self.lake, self._target(destination), self.lake.engine, as_of=self._moment(as_of))
+
+    def activate(
+        self, destination: str | Plan | None = None, *, dry_run: bool = False, as_of: Moment = None
+    ) -> Run | list[Plan]:
+        """Tell destinations what changed.
+
+        Parameters
+        ----------
+        destination
+            Its name, or a plan to carry out; all destinations by default. Of a plan only those rows are sent that
+            would still be sent now.
+        dry_run
+            Whether to show the plans only.
+        as_of
+            Time of the plan; the present by default.
+
+        Returns
+        -------
+        Run or list of Plan
+            What was sent; the plans if it is a dry run.
+        """
+        given = destination if isinstance(destination, Plan) else None
+        name = given.destination if given else destination
+        names = [str(name)] if name else list(self.destinations)
+        if dry_run:
+            return [self.plan(each, as_of=as_of) for each in names]
+        targets = [self._target(each) for each in names]
+        return pipeline.activate(self.lake, targets, at=self._moment(as_of), given=given)
+
+    def _target(self, name: str) -> pipeline.Target:
+        destination = find("destination", name, self.destinations)
+        entity = destination.entity({segment.name: segment.entity for segment in self.segments.values()})
+        return pipeline.Target(destination, open_connection(destination, self.folder), self.model.entity(entity))
