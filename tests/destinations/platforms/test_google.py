@@ -108,7 +108,7 @@ def test_who_denies_advertising_is_refused_and_taken_off_where_she_was_on(google
 
     second = activate(destination)
 
-    reasons = {row["profile_id"]: row["reason"] for row in world.deliveries.to_pylist() if row["reason"]}
+    reasons = {row["profile_id"]: row["reason"] for row in world.ledger.to_pylist() if row["reason"]}
     assert google.told("111") == []
     assert second.counts["refused"] == 1
     assert reasons == dict.fromkeys((1, 2), "denies the use of data for advertising")
@@ -148,7 +148,7 @@ def test_members_that_google_finds_wrong_are_refused_with_its_reason_and_the_oth
 
     delivered = activate(destination)
 
-    [refused] = [row for row in world.deliveries.to_pylist() if row["outcome"] == "refused"]
+    [refused] = [row for row in world.ledger.to_pylist() if row["outcome"] == "refused"]
     assert (refused["profile_id"], refused["reason"]) == (2, "Google: INVALID_POSTAL_CODE")
     assert (delivered.counts["added"], google.told("111")) == (1, [sha256("p1@x.example")])
 

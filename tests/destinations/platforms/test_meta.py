@@ -106,7 +106,7 @@ def test_rows_that_meta_cannot_use_are_refused_although_it_answers_200(meta, aud
     delivered = activate(audience())
 
     assert (delivered.counts["added"], delivered.counts["refused"]) == (1, 1)
-    [row] = [each for each in world.deliveries.to_pylist() if each["outcome"] == "refused"]
+    [row] = [each for each in world.ledger.to_pylist() if each["outcome"] == "refused"]
     assert (row["profile_id"], row["reason"]) == (2, "Meta cannot use what it was told")
 
 
