@@ -53,7 +53,7 @@ def _listener() -> socket.socket:
 
 
 def _config(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+    return uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, timeout_keep_alive=60)
 
 
 if __name__ == "__main__":
