@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from cdp_toolkit.engines import Engine, Frame, open_engine
+from tests.stand_ins import postgresql
 
 
 @pytest.fixture(params=["polars", "duckdb", pytest.param("spark", marks=pytest.mark.spark)])
@@ -44,3 +45,14 @@ def rows(engine) -> Callable[..., list[Any]]:
         return sorted((row[0] if len(columns) == 1 else row for row in found), key=repr)
 
     return read
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    with postgresql.running() as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgresql_server) -> postgresql.Database:
+    return postgresql_server.database()

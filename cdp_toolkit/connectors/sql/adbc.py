@@ -33,7 +33,7 @@ class AdbcDatabase(ABC):
 
     def table(self, name: str) -> str:
         """Return the query for a table; see ``Database.table``."""
-        return f"SELECT * FROM {'.'.join(quoted(part) for part in name.split('.'))}"  # noqa: S608 - quoted
+        return f"SELECT * FROM {quoted_table(name)}"  # noqa: S608 - quoted
 
     def columns(self, select: str) -> dict[str, str]:
         """Describe a query; see ``Database.columns``."""
@@ -126,6 +126,22 @@ def quoted(name: str) -> str:
         In quotation marks.
     """
     return '"' + name.replace('"', '""') + '"'
+
+
+def quoted_table(name: str) -> str:
+    """Return the name of a table as SQL takes it.
+
+    Parameters
+    ----------
+    name
+        With its schema before a point.
+
+    Returns
+    -------
+    str
+        Each part in quotation marks.
+    """
+    return ".".join(map(quoted, name.split(".")))
 
 
 def quoted_text(text: str) -> str:

@@ -5,7 +5,7 @@ driver's is not. ADBC 1.8 reads ``money`` as cents, arrays of arrays as flat one
 zone as bytes that nobody else can read; it fails on rows and on ``infinity``.
 """
 
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from cdp_toolkit.connectors.sql.adbc import AdbcDatabase, quoted, quoted_text
@@ -44,12 +44,7 @@ class PostgreSQLDatabase(AdbcDatabase):
         ConnectorStopped
             If the server cannot be reached, or refuses the login.
         """
-        import adbc_driver_postgresql.dbapi as driver
-
-        try:
-            return cls(driver.connect(with_session(address, _SESSION)))
-        except driver.Error as error:
-            raise unreachable(error) from None
+        return cls(connect(address, _SESSION))
 
     def _types(self, select: str, names: list[str]) -> list[str]:
         kinds = ", ".join(
@@ -70,6 +65,34 @@ class PostgreSQLDatabase(AdbcDatabase):
 
     def _literal(self, text: str, kind: str) -> str:
         return f"{quoted_text(text)}::{kind.rpartition(' ')[0]}"
+
+
+def connect(address: str, settings: dict[str, str]) -> Any:
+    """Connect to a server.
+
+    Parameters
+    ----------
+    address
+        Of the server.
+    settings
+        Of the session, as ``SET`` takes them.
+
+    Returns
+    -------
+    adbc_driver_manager.dbapi.Connection
+        Open; a transaction begins with its first statement.
+
+    Raises
+    ------
+    ConnectorStopped
+        If the server cannot be reached, or refuses the login.
+    """
+    import adbc_driver_postgresql.dbapi as driver
+
+    try:
+        return driver.connect(with_session(address, settings))
+    except driver.Error as error:
+        raise unreachable(error) from None
 
 
 def with_session(address: str, settings: dict[str, str]) -> str:

@@ -88,7 +88,7 @@ def read_whole(database: Database, name: str, select: str, cursor: Cursor) -> It
             yield Batch(name, {"digest": str(digest)}, lambda: _placed(pa.ipc.open_stream(str(kept)), schema, name))
 
 
-def read_changed(database: Database, name: str, select: str, mark: Watermark, cursor: Cursor) -> Iterator[Batch]:
+def read_changed(database: Database, name: str, select: str, mark: Watermark) -> Iterator[Batch]:
     """Read what a table's watermark says is new.
 
     Parameters
@@ -101,8 +101,6 @@ def read_changed(database: Database, name: str, select: str, mark: Watermark, cu
         The query.
     mark
         How far it has been read.
-    cursor
-        What was remembered.
 
     Yields
     ------
@@ -121,17 +119,15 @@ def read_changed(database: Database, name: str, select: str, mark: Watermark, cu
     for piece, is_whole, is_last in _cut(database.read(selection), mark.column):
         values = _group(piece[mark.column], is_whole=is_whole)
         overlap, mark = mark.overlap_of(values, tuple(columns)), mark.after(values, is_done=is_last)
-        digest, rows = f"{selection.since} {_digest(piece)}", rows + len(piece)
-        if is_increment and is_last and rows == len(piece) and cursor.get("digest") == digest:
-            return  # nothing but the rows of the overlap, which were there the last time
+        rows += len(piece)
         yield Batch(
             name,
-            {**mark.cursor, "digest": digest},
+            mark.cursor,
             partial(_placed, piece.to_batches(), piece.schema, name),
             share=min(rows / total, 1.0) if total else None,
             overlap=overlap,
         )
-    if rows == 0 and not is_increment and cursor:
+    if rows == 0 and not is_increment and not mark.is_fresh:
         yield Batch(name, mark.after(Group(None, None, has_null=False, is_whole=True), is_done=True).cursor)
 
 

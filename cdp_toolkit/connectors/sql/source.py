@@ -127,7 +127,7 @@ class SqlSource:
                     yield from read_whole(database, object.name, select, cursor)
                 else:
                     mark = Watermark.of(table.watermark, span(table.overlap), cursor, self._clock())
-                    yield from read_changed(database, object.name, select, mark, cursor)
+                    yield from read_changed(database, object.name, select, mark)
             except SourceError as error:
                 yield SourceFailure(object.name, error)
 

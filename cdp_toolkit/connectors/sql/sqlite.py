@@ -5,7 +5,7 @@ every value as text, numbers with as many digits as they need.
 """
 
 from pathlib import Path
-from typing import Self
+from typing import Any, Literal, Self
 from urllib.parse import quote, urlsplit
 
 from cdp_toolkit.connectors.sql.adbc import AdbcDatabase, quoted_text
@@ -37,15 +37,10 @@ class SQLiteDatabase(AdbcDatabase):
         ConnectorStopped
             If there is no such file.
         """
-        import adbc_driver_sqlite.dbapi as driver
-
-        path = folder / urlsplit(address).path.removeprefix("/")
+        path = path_of(address, folder)
         if not path.is_file():
             raise ConnectorStopped(f"There is no file {path.name}.", hint="Check the path in `uri`.")
-        try:
-            return cls(driver.connect(f"file:{quote(str(path))}?mode=ro"))
-        except driver.Error as error:
-            raise unreachable(error) from None
+        return cls(connect(path, "ro"))
 
     _version = "SELECT 'SQLite ' || sqlite_version() AS v"
 
@@ -63,3 +58,49 @@ class SQLiteDatabase(AdbcDatabase):
     def _literal(self, text: str, kind: str) -> str:  # noqa: ARG002 - the value tells
         is_number = text.removeprefix("-").replace(".", "", 1).isdecimal()
         return text if is_number else quoted_text(text)
+
+
+def path_of(address: str, folder: Path) -> Path:
+    """Return the file that an address means.
+
+    Parameters
+    ----------
+    address
+        ``sqlite:///FILE``.
+    folder
+        Where a relative path begins.
+
+    Returns
+    -------
+    Path
+        The file, which need not be there.
+    """
+    return folder / urlsplit(address).path.removeprefix("/")
+
+
+def connect(path: Path, mode: Literal["ro", "rwc"]) -> Any:
+    """Open a file of SQLite.
+
+    Parameters
+    ----------
+    path
+        The file.
+    mode
+        For reading only, or for writing, which makes it.
+
+    Returns
+    -------
+    adbc_driver_manager.dbapi.Connection
+        Open; a transaction begins with its first statement.
+
+    Raises
+    ------
+    ConnectorStopped
+        If it cannot be opened.
+    """
+    import adbc_driver_sqlite.dbapi as driver
+
+    try:
+        return driver.connect(f"file:{quote(str(path))}?mode={mode}")
+    except driver.Error as error:
+        raise unreachable(error) from None

@@ -5,6 +5,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -51,8 +53,8 @@ def _programs() -> Path | None:
     return Path(found).resolve().parent if found else folders[-1] if folders else None
 
 
-@pytest.fixture(scope="session")
-def server():
+@contextmanager
+def running() -> Iterator[Server]:
     programs = _programs()
     if programs is None:
         assert os.environ.get("CDP_TEST_SERVERS") != "required", "install PostgreSQL"
@@ -79,8 +81,3 @@ def server():
     yield started
     run("pg_ctl", "--mode=immediate", "stop")
     shutil.rmtree(folder)
-
-
-@pytest.fixture
-def database(server) -> Database:
-    return server.database()
