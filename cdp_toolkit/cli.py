@@ -97,6 +97,38 @@ def activate(
 
 
 @app.command()
+def serve(
+    *,
+    host: Annotated[str | None, typer.Option(help="Where to listen; this machine only by default.")] = None,
+    port: Annotated[int | None, typer.Option(help="On which port.")] = None,
+    every: Annotated[float | None, typer.Option(help="Seconds between two rounds.")] = None,
+    rounds: Annotated[bool, typer.Option(help="Load, stitch, evaluate and activate what was sent.")] = True,
+    activate: Annotated[bool, typer.Option(help="Tell destinations in each round.")] = True,
+) -> None:
+    """Take messages as they are sent, and let audiences follow, until interrupted."""
+    from cdp_toolkit.stream.serve import serve as serve_workspace
+
+    serve_workspace(
+        _workspace(),
+        tell=lambda told: typer.echo(told, err=True),
+        is_stitched=rounds,
+        is_activated=activate,
+        host=host,
+        port=port,
+        every_s=every,
+    )
+
+
+@app.command()
+def inlet_key() -> None:
+    """Make a key that may send to an inlet, and the digest of it for cdp.yaml."""
+    from cdp_toolkit.stream.keys import make_key
+
+    key, digest = make_key()
+    _say(f"Key, for the sender (it is shown once):  {key}\nDigest, for `keys:` in cdp.yaml:         {digest}")
+
+
+@app.command()
 def run(
     *,
     notebooks: Annotated[bool, typer.Option(help="Run the notebooks and keep them with a report.")] = True,

@@ -13,6 +13,7 @@ from cdp_toolkit.errors import ConfigError, DataError, nearest
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.profiles import MergePolicy
 from cdp_toolkit.segments.computed import ComputedAttribute
+from cdp_toolkit.sources.inlets import StreamSettings
 
 Definition = TypeVar("Definition", bound=BaseModel)
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -39,6 +40,8 @@ class Settings(BaseModel):
         Which record's value a profile shows, by name.
     computed_attributes
         Columns of people or accounts that a rule works out, by name.
+    stream
+        Where messages are taken, and how often they are loaded.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
@@ -51,6 +54,7 @@ class Settings(BaseModel):
     identity: IdentityRules = IdentityRules()
     merge_policies: dict[Name, MergePolicy] = {"default": MergePolicy()}
     computed_attributes: dict[Name, ComputedAttribute] = {}
+    stream: StreamSettings = StreamSettings()
 
     @field_validator("timezone")
     @classmethod

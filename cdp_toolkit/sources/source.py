@@ -160,6 +160,21 @@ class Linked(Protocol):
         ...
 
 
+@runtime_checkable
+class Named(Protocol):
+    """A source that must know its own name, such as one whose rows lie among those of others."""
+
+    def named(self, name: str) -> None:
+        """Take the name; called before anything is read.
+
+        Parameters
+        ----------
+        name
+            Name of the source in ``cdp.yaml``.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class SourceFailure:
     """A part that could not be read.
@@ -209,4 +224,6 @@ def open_source(
         raise ConfigError("The source names no connector.", where=where, hint="Add `type: files`.")
     connector = find("sources", str(settings["type"]))
     source: Source = connector(settings, folder=Path(folder), objects=dict(objects or {}), where=where)
+    if isinstance(source, Named):
+        source.named(name)
     return source

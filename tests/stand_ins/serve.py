@@ -17,10 +17,10 @@ ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[str]:
+def serving(app: Any, *, lifespan: str = "off") -> Iterator[str]:
     """Serve an ASGI app from a thread, and yield its address such as ``http://127.0.0.1:41234``."""
     listener = _listener()
-    server = uvicorn.Server(_config(app))
+    server = uvicorn.Server(_config(app, lifespan))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
@@ -52,8 +52,9 @@ def _listener() -> socket.socket:
     return listener
 
 
-def _config(app: Any) -> uvicorn.Config:
-    return uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1, timeout_keep_alive=60)
+def _config(app: Any, lifespan: str = "off") -> uvicorn.Config:
+    waits = {"timeout_graceful_shutdown": 1, "timeout_keep_alive": 60}
+    return uvicorn.Config(app, log_level="error", lifespan=lifespan, **waits)
 
 
 if __name__ == "__main__":

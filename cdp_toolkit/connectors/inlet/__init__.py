@@ -1,0 +1,1 @@
+"""Messages that were sent to us, as a source."""

@@ -1,0 +1,87 @@
+"""The log of an inlet as a source: what was acknowledged is landed once, then forgotten."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cdp_toolkit.sources.inlets import InletSettings, log_file
+from cdp_toolkit.sources.log import Message, MessageLog
+from cdp_toolkit.sources.rows import as_texts
+from cdp_toolkit.sources.settings import read_settings
+from cdp_toolkit.sources.source import Batch, Cursor, Object
+
+_MOST = 50_000
+
+
+class InletSource:
+    """Messages of one inlet.
+
+    Parameters
+    ----------
+    settings
+        What ``cdp.yaml`` says of it.
+    folder
+        Folder of the workspace.
+    objects
+        Objects that a mapping knows; others cannot be sent.
+    where
+        What the settings are written in, for errors.
+
+    Raises
+    ------
+    ConfigError
+        If a setting is wrong.
+    """
+
+    settings_kind = InletSettings
+
+    def __init__(
+        self,
+        settings: Mapping[str, Any],
+        *,
+        folder: Path,
+        objects: Mapping[str, Sequence[str]] | None = None,  # noqa: ARG002 - of the contract
+        where: str = "cdp.yaml",
+    ) -> None:
+        self.settings = read_settings(settings, InletSettings, where=where)
+        self._file = log_file(folder)
+        self._name = ""
+
+    def named(self, name: str) -> None:
+        """Learn the source's name; see ``Named.named``."""
+        self._name = name
+
+    def objects(self) -> list[Object]:
+        """Return the objects of which messages wait; see ``Source.objects``."""
+        return [Object(name) for name in self._log.objects(self._name)] if self._file.exists() else []
+
+    def unknown(self) -> list[str]:
+        """Return nothing; see ``Source.unknown``."""
+        return []
+
+    def read(self, object: Object, cursor: Cursor) -> Iterator[Batch]:  # noqa: A002 - the contract's noun
+        """Read the messages that came since; see ``Source.read``."""
+        last = int(cursor.get("seq", 0))
+        self._log.forget(self._name, object.name, until=last)
+        while messages := self._log.read(self._name, object.name, after=last, most=_MOST):
+            last = messages[-1][0]
+            part = f"messages {messages[0][0]} to {last}"
+            rows = _rows([message for _, message in messages])
+            yield Batch(part, {"seq": last}, partial(as_texts, rows, part))
+
+    @property
+    def _log(self) -> MessageLog:
+        return MessageLog(self._file)
+
+
+def _rows(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """Return messages as rows, in which a key is spelt as it was first: senders do not agree on large and small letters."""
+    spelt: dict[str, str] = {}
+    rows = []
+    for message in messages:
+        row = {} if message.problem else json.loads(message.body)
+        kept = {spelt.setdefault(name.casefold(), name): value for name, value in row.items()}
+        rows.append({**kept, "_problem": message.problem, "_raw": message.body if message.problem else None})
+    return rows

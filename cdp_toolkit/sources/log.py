@@ -1,0 +1,203 @@
+"""A durable log of messages: what an endpoint has acknowledged, until a load has landed it.
+
+Invariants: ``append`` returns after the messages are on disk, flushed, so that what is acknowledged then outlives the
+process and the machine's power. A number is never given twice, also after its message is gone. A message whose id was
+seen within ``remember`` is not written again.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from cdp_toolkit.errors import SourceError
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS messages (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, inlet TEXT NOT NULL, object TEXT NOT NULL, id TEXT NOT NULL,
+  received_ms INTEGER NOT NULL, body TEXT NOT NULL, problem TEXT
+);
+CREATE INDEX IF NOT EXISTS messages_of ON messages (inlet, object, seq);
+CREATE TABLE IF NOT EXISTS seen (
+  inlet TEXT NOT NULL, id TEXT NOT NULL, seq INTEGER NOT NULL, received_ms INTEGER NOT NULL, PRIMARY KEY (inlet, id)
+) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Message:
+    """What somebody sent.
+
+    Parameters
+    ----------
+    inlet
+        Name of the source that it was sent to.
+    object
+        What it is, as the source's mapping names it.
+    id
+        Its sender's id for it; the same one is taken once.
+    received_ms
+        When it came, in milliseconds since 1970.
+    body
+        JSON object that becomes a row.
+    problem
+        Why it cannot become a record, if so.
+    """
+
+    inlet: str
+    object: str
+    id: str
+    received_ms: int
+    body: str
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class Backlog:
+    """What waits to be landed: how many messages, and when the first of them came, in milliseconds since 1970."""
+
+    messages: int
+    oldest_ms: int | None
+
+
+class MessageLog:
+    """A log in one SQLite file.
+
+    Parameters
+    ----------
+    file
+        The file; made if it is not there.
+    remember
+        How long the id of a message is remembered, so that its repetition is dropped.
+    """
+
+    def __init__(self, file: Path, *, remember: timedelta = timedelta(days=7)) -> None:
+        self.file = file
+        self._remember_ms = int(remember.total_seconds() * 1000)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with self._open() as connection:
+            connection.executescript(_TABLES)
+
+    def append(self, messages: Sequence[Message]) -> int:
+        """Write messages and wait until they are on disk.
+
+        Parameters
+        ----------
+        messages
+            In the order of their coming.
+
+        Returns
+        -------
+        int
+            How many are new; those seen before are dropped.
+
+        Raises
+        ------
+        SourceError
+            If the disk takes no more; nothing of it was written then.
+        """
+        try:
+            with self._open() as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                before = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()[0]
+                numbered = [(before + i, each) for i, each in enumerate(messages, 1)]
+                connection.executemany(
+                    "INSERT OR IGNORE INTO seen VALUES (?, ?, ?, ?)",
+                    [(each.inlet, each.id, seq, each.received_ms) for seq, each in numbered],
+                )
+                connection.executemany(
+                    "INSERT INTO messages SELECT ?, ?, ?, ?, ?, ?, ? "
+                    "WHERE (SELECT seq FROM seen WHERE inlet = ?2 AND id = ?4) = ?1",
+                    [(seq, m.inlet, m.object, m.id, m.received_ms, m.body, m.problem) for seq, m in numbered],
+                )
+                written = connection.execute("SELECT count(*) FROM messages WHERE seq > ?", (before,)).fetchone()[0]
+                return int(written)
+        except sqlite3.OperationalError as error:
+            raise SourceError(
+                f"The log of messages cannot be written: {error}.", where=str(self.file), hint="Make room on the disk."
+            ) from error
+
+    def objects(self, inlet: str) -> list[str]:
+        """Return what waits of an inlet.
+
+        Parameters
+        ----------
+        inlet
+            Name of the source.
+
+        Returns
+        -------
+        list of str
+            Objects, in order.
+        """
+        asked = "SELECT DISTINCT object FROM messages WHERE inlet = ? ORDER BY object"
+        with self._open() as connection:
+            return [name for (name,) in connection.execute(asked, (inlet,))]
+
+    def read(self, inlet: str, name: str, *, after: int, most: int) -> list[tuple[int, Message]]:
+        """Return messages that wait, in the order of their coming.
+
+        Parameters
+        ----------
+        inlet
+            Name of the source.
+        name
+            The object.
+        after
+            Number of the last message that was landed.
+        most
+            How many at the most.
+
+        Returns
+        -------
+        list of tuple
+            Number and message.
+        """
+        asked = (
+            "SELECT seq, inlet, object, id, received_ms, body, problem FROM messages "
+            "WHERE inlet = ? AND object = ? AND seq > ? ORDER BY seq LIMIT ?"
+        )
+        with self._open() as connection:
+            return [(seq, Message(*rest)) for seq, *rest in connection.execute(asked, (inlet, name, after, most))]
+
+    def forget(self, inlet: str, name: str, *, until: int) -> None:
+        """Delete messages that were landed, and ids that need no longer be remembered.
+
+        Parameters
+        ----------
+        inlet
+            Name of the source.
+        name
+            The object.
+        until
+            Number of the last message that was landed.
+        """
+        landed = "DELETE FROM messages WHERE inlet = ? AND object = ? AND seq <= ?"
+        old = (
+            "DELETE FROM seen WHERE received_ms < (SELECT max(received_ms) FROM seen WHERE inlet = ?1) - ?2 "
+            "AND inlet = ?1 AND seq NOT IN (SELECT seq FROM messages)"
+        )
+        with self._open() as connection:
+            if connection.execute(landed, (inlet, name, until)).rowcount:
+                connection.execute(old, (inlet, self._remember_ms))
+
+    def backlog(self) -> Backlog:
+        """Return how much waits, of all inlets.
+
+        Returns
+        -------
+        Backlog
+            Messages, and the time of the oldest.
+        """
+        with self._open() as connection:
+            return Backlog(*connection.execute("SELECT count(*), min(received_ms) FROM messages").fetchone())
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(self.file, timeout=30)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            with connection:
+                yield connection

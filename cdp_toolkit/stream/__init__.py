@@ -1,0 +1,1 @@
+"""The line, always on: messages in as they are sent, and the verbs in turn."""

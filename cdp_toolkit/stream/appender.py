@@ -1,0 +1,120 @@
+"""Many requests, one flush: messages that come while the disk is busy are written together.
+
+Invariant: who waits in ``append`` is let go after the flush that holds their messages, or told that it failed.
+"""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from cdp_toolkit.errors import SourceError
+from cdp_toolkit.sources.log import Message, MessageLog
+
+_MOST_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    messages: Sequence[Message]
+    done: "asyncio.Future[None]"
+    loop: asyncio.AbstractEventLoop
+
+
+class Appender:
+    """The one writer of a log.
+
+    Parameters
+    ----------
+    log
+        The log.
+    most_waiting
+        With so many messages in the log, no more are taken.
+    """
+
+    def __init__(self, log: MessageLog, *, most_waiting: int) -> None:
+        self._log = log
+        self._most_waiting = most_waiting
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._write, name="appender", daemon=True)
+        self.waiting = log.backlog().messages
+        self.written = 0
+        self.repeated = 0
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is still to be written, and end."""
+        self._queue.put(None)
+        self._thread.join()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether senders are to wait until a load has made room."""
+        return self.waiting >= self._most_waiting
+
+    def recount(self) -> None:
+        """Look how much waits now, after a load."""
+        self.waiting = self._log.backlog().messages
+
+    async def append(self, messages: Sequence[Message]) -> None:
+        """Write messages and wait until they are on disk.
+
+        Parameters
+        ----------
+        messages
+            In the order of their coming.
+
+        Raises
+        ------
+        SourceError
+            If the disk takes no more.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._queue.put(_Waiting(messages, done, loop))
+        await done
+
+    def _write(self) -> None:
+        while (first := self._queue.get()) is not None:
+            together, is_last = self._gather(first)
+            error = self._flush([message for each in together for message in each.messages])
+            for each in together:
+                each.loop.call_soon_threadsafe(_settle, each.done, error)
+            if is_last:
+                return
+
+    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+        together, size = [first], len(first.messages)
+        while size < _MOST_AT_ONCE:
+            try:
+                each = self._queue.get_nowait()
+            except Empty:
+                break
+            if each is None:
+                return together, True
+            together.append(each)
+            size += len(each.messages)
+        return together, False
+
+    def _flush(self, messages: list[Message]) -> SourceError | None:
+        try:
+            new = self._log.append(messages)
+        except SourceError as error:
+            return error
+        self.waiting += new
+        self.written += new
+        self.repeated += len(messages) - new
+        return None
+
+
+def _settle(done: "asyncio.Future[None]", error: SourceError | None) -> None:
+    if done.cancelled():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)

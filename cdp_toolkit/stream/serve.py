@@ -1,0 +1,186 @@
+"""The endpoint and the rounds of a workspace, until somebody ends them."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from starlette.applications import Starlette
+
+from cdp_toolkit.errors import ConfigError
+from cdp_toolkit.sources.inlets import InletSettings, StreamSettings, log_file
+from cdp_toolkit.sources.log import MessageLog
+from cdp_toolkit.sources.settings import read_settings
+from cdp_toolkit.stream.appender import Appender
+from cdp_toolkit.stream.audit import Audit
+from cdp_toolkit.stream.inlet import Inlet
+from cdp_toolkit.stream.metrics import Metrics
+from cdp_toolkit.stream.rounds import Round, Rounds
+from cdp_toolkit.stream.server import Endpoint
+from cdp_toolkit.workspace import Workspace
+
+
+def serve(
+    workspace: Workspace,
+    *,
+    tell: Callable[[str], None],
+    is_stitched: bool = True,
+    is_activated: bool = True,
+    **changed: Any,
+) -> None:
+    """Take messages and carry out rounds, until interrupted.
+
+    Parameters
+    ----------
+    workspace
+        The workspace; its inlets are its sources of type ``inlet``.
+    tell
+        Is told where the endpoint listens, and what each round did.
+    is_stitched
+        Whether rounds are carried out; otherwise messages wait for the batch line.
+    is_activated
+        Whether rounds tell destinations.
+    **changed
+        Settings instead of those under ``stream`` in ``cdp.yaml``, such as ``port``.
+
+    Raises
+    ------
+    ConfigError
+        If there is no inlet, or the workspace is being served already.
+    """
+    settings = StreamSettings.model_validate(
+        workspace.settings.stream.model_dump() | {name: value for name, value in changed.items() if value is not None}
+    )
+    inlets, metrics = inlets_of(workspace), Metrics()
+    rounds = Rounds(
+        workspace.folder,
+        tuple(inlets),
+        every_s=settings.every_s,
+        metrics=metrics,
+        tell=lambda each: tell(_sentence(each)),
+        is_activated=is_activated,
+    )
+    with _alone(workspace.folder), _listening(settings) as listener:
+        host, port = listener.getsockname()[:2]
+        kind = "https" if settings.certificate else "http"
+        tell(f"Taking messages for {', '.join(inlets)} at {kind}://{host}:{port}")
+        if is_stitched:
+            rounds.start()
+        try:
+            _run(application(workspace, settings, metrics), settings, listener)
+        finally:
+            rounds.stop()
+
+
+def inlets_of(workspace: Workspace) -> dict[str, Inlet]:
+    """Return the inlets of a workspace.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+
+    Returns
+    -------
+    dict
+        Inlets by name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none.
+    """
+    told = {name: each for name, each in workspace.settings.sources.items() if each.get("type") == "inlet"}
+    if not told:
+        raise ConfigError(
+            "The workspace has no inlet.",
+            where=str(workspace.folder / "cdp.yaml"),
+            hint="Add a source of `type: inlet`, see docs/streaming.md.",
+        )
+    return {
+        name: Inlet(
+            name,
+            read_settings(each, InletSettings, where=f"cdp.yaml, sources.{name}"),
+            workspace.sources[name][0].mapping,
+        )
+        for name, each in told.items()
+    }
+
+
+def application(workspace: Workspace, settings: StreamSettings, metrics: Metrics) -> Starlette:
+    """Return the endpoint of a workspace as an application.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+    settings
+        Limits.
+    metrics
+        Counts.
+
+    Returns
+    -------
+    starlette.applications.Starlette
+        For any ASGI server; one process only, since the log has one writer.
+    """
+    file = log_file(workspace.folder)
+    log = MessageLog(file, remember=timedelta(days=settings.remember_days))
+    return Endpoint(
+        inlets=inlets_of(workspace),
+        model=workspace.model,
+        settings=settings,
+        appender=Appender(log, most_waiting=settings.most_waiting),
+        metrics=metrics,
+        audit=Audit(file.with_name("audit.log")),
+    ).app()
+
+
+def _run(app: Starlette, settings: StreamSettings, listener: socket.socket) -> None:
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ssl_certfile=settings.certificate,
+        ssl_keyfile=settings.private_key,
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(settings: StreamSettings) -> socket.socket:
+    try:
+        return socket.create_server((settings.host, settings.port))
+    except OSError as error:
+        raise ConfigError(
+            f"Nothing can listen at {settings.host}:{settings.port}: {error.strerror}.",
+            where="stream",
+            hint="Choose another port with `--port`.",
+        ) from error
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    lock = FileLock(log_file(folder).with_name("serve.lock"))
+    log_file(folder).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise ConfigError(
+            "The workspace is being served already.", where=str(folder), hint="End the other `cdp serve` first."
+        ) from error
+    with lock:
+        yield
+
+
+def _sentence(each: Round) -> str:
+    if each.outcome == "waited":
+        return "Another run is writing to the lake: this round waits for the next."
+    took = ", ".join(f"{verb} {seconds:.1f} s" for verb, seconds in each.seconds.items())
+    moved = f"{each.entered:,} entered, {each.exited:,} left; lag {each.lag_s:.0f} s ({took})"
+    return f"{each.outcome}: {'; '.join([moved, *each.problems])}"
