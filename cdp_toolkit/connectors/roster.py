@@ -72,7 +72,7 @@ class Roster:
         """
         has_key = pl.any_horizontal(pl.col(key).is_not_null() for key in self._keys)
         stays = (rows["_action"] != "remove") & rows["_refused"].is_null() & now.select(has_key).to_series()
-        before = _recalled(rows, now.columns, key_now)
+        before = recalled(rows, now.columns, key_now)
         joining = now.with_row_index("_row").filter(stays)
         self._joined.setdefault(audience, []).extend(joining[key].drop_nulls() for key in self._keys)
         gone = before.with_row_index("_row").filter(
@@ -179,6 +179,51 @@ def list_ids(destination: Destination, given: Mapping[str, str], setting: str) -
     return given
 
 
+def json_texts(told: pl.DataFrame) -> pl.Series:
+    """Return what a platform was told of each row as one text, to be remembered.
+
+    Parameters
+    ----------
+    told
+        Texts.
+
+    Returns
+    -------
+    polars.Series
+        A JSON object a row, without what is null.
+
+    Examples
+    --------
+    >>> json_texts(pl.DataFrame({"email": ["ab", None], "phone": ["12", "34"]})).to_list()
+    ['{"email":"ab","phone":"12"}', '{"phone":"34"}']
+    """
+    whole = told.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+    return whole.str.replace_all(_NULLS, "").str.replace("{,", "{", literal=True)
+
+
+def recalled(rows: pl.DataFrame, columns: Sequence[str], by_key: pl.DataFrame) -> pl.DataFrame:
+    """Return what a platform was told of each row before.
+
+    Parameters
+    ----------
+    rows
+        See ``texts``; ``_known_as`` is a text of ``json_texts``.
+    columns
+        What it may have been told.
+    by_key
+        What it was told if nothing is remembered but the key.
+
+    Returns
+    -------
+    polars.DataFrame
+        The same rows with these columns.
+    """
+    told = rows["_known_as"].str.json_decode(pl.Struct(dict.fromkeys(columns, pl.String)))
+    known = pl.DataFrame({name: told.struct.field(name) for name in columns})
+    is_unknown = rows["_known_as"].is_null()
+    return known.select(**{name: pl.when(is_unknown).then(by_key[name]).otherwise(pl.col(name)) for name in columns})
+
+
 def mapped(destination: Destination, usual: Mapping[str, str], known: Iterable[str]) -> Mapping[str, str]:
     """Return which field is told from where.
 
@@ -222,18 +267,8 @@ def batch_errors() -> Iterator[None]:
         raise ActivationError(error.message, where=error.where, hint=error.hint) from error
 
 
-def _recalled(rows: pl.DataFrame, columns: Sequence[str], key_now: pl.DataFrame) -> pl.DataFrame:
-    told = rows["_known_as"].str.json_decode(pl.Struct(dict.fromkeys(columns, pl.String)))
-    known = pl.DataFrame({name: told.struct.field(name) for name in columns})
-    return known.select(**{
-        name: pl.when(rows["_known_as"].is_null()).then(key_now[name]).otherwise(pl.col(name)) for name in columns
-    })  # fmt: skip
-
-
 def _outcomes(rows: pl.DataFrame, now: pl.DataFrame, stays: pl.Series) -> list[Outcome]:
-    told = now.select(pl.struct(pl.all()).struct.json_encode()).to_series()
-    known_as = told.str.replace_all(_NULLS, "").str.replace("{,", "{", literal=True)
-    states = zip(rows["_action"], stays, rows["_refused"], known_as, strict=True)
+    states = zip(rows["_action"], stays, rows["_refused"], json_texts(now), strict=True)
     return [
         Outcome()
         if action == "remove"

@@ -36,7 +36,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """How one call fails: with an answer, or cut off before or after it took effect."""
+    """How one call fails: with an answer, or cut off before or after it took effect; ``at`` is part of method and path."""
 
     answer: Response | None
     at: str = ""
@@ -71,7 +71,7 @@ class Switches:
             body = await request.body()
             call = Call(request.method, request.url.path, dict(request.query_params), dict(request.headers), body)
             self.calls.append(call)
-            fault = next((each for each in self.faults if each.at in call.path), None)
+            fault = next((each for each in self.faults if each.at in f"{call.method} {call.path}"), None)
             if fault is not None:
                 self.faults.remove(fault)
                 if fault.answer is not None:

@@ -8,6 +8,9 @@ import polars as pl
 
 from cdp_toolkit.connectors.hashing import address, countries, hashed, trimmed
 
+PERSON_FIELDS = ("email", "first_name", "last_name", "job_title", "company", "country")
+COMPANY_FIELDS = ("domain", "email_domain", "name", "page_url", "industry", "city", "state", "postal_code", "country",
+                  "stock_symbol")  # fmt: skip
 # Of people: what is matched besides the address, and how long it may be.
 _LONGEST = {"first_name": 35, "last_name": 35, "job_title": 50, "company": 50}
 
@@ -18,7 +21,7 @@ def people(rows: pl.DataFrame) -> pl.DataFrame:
     Parameters
     ----------
     rows
-        A row a person: ``email``, ``first_name``, ``last_name``, ``job_title``, ``company`` and ``country``, all text.
+        A row a person: ``PERSON_FIELDS``, all text.
 
     Returns
     -------
@@ -43,8 +46,7 @@ def companies(rows: pl.DataFrame) -> pl.DataFrame:
     Parameters
     ----------
     rows
-        A row a company: ``domain``, ``email_domain``, ``name``, ``page_url``, ``industry``, ``city``, ``state``,
-        ``postal_code``, ``country`` and ``stock_symbol``, all text.
+        A row a company: ``COMPANY_FIELDS``, all text.
 
     Returns
     -------
