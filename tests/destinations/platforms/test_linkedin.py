@@ -123,7 +123,7 @@ def test_elements_that_linkedin_refuses_are_refused_one_by_one(linkedin, matched
 
     delivered = activate(matched())
 
-    reasons = {row["profile_id"]: row["reason"] for row in world.deliveries.to_pylist() if row["reason"]}
+    reasons = {row["profile_id"]: row["reason"] for row in world.ledger.to_pylist() if row["reason"]}
     assert (delivered.counts["added"], delivered.counts["refused"]) == (1, 2)
     assert reasons == {2: "LinkedIn: 400 Invalid element", 3: "no e-mail address that is one"}
 
