@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from cdp_toolkit.destinations.policies import Policies
 from cdp_toolkit.errors import ConfigError, DataError, nearest
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.profiles import MergePolicy
@@ -40,6 +41,8 @@ class Settings(BaseModel):
         Which record's value a profile shows, by name.
     computed_attributes
         Columns of people or accounts that a rule works out, by name.
+    policies
+        Who may be sent, which columns for what, and who is left in peace.
     stream
         Where messages are taken, and how often they are loaded.
     """
@@ -54,6 +57,7 @@ class Settings(BaseModel):
     identity: IdentityRules = IdentityRules()
     merge_policies: dict[Name, MergePolicy] = {"default": MergePolicy()}
     computed_attributes: dict[Name, ComputedAttribute] = {}
+    policies: Policies = Policies()
     stream: StreamSettings = StreamSettings()
 
     @field_validator("timezone")

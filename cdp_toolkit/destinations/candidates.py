@@ -78,7 +78,7 @@ def candidates(current: Frame, profiles: Frame, columns: Mapping[str, str], *, c
     -------
     Frame
         One row per audience and member, as ``gate.refuse`` takes it. ``_is_known`` is true: whether a required
-        source knows the member is said by ``as_known``.
+        source knows the member is said by ``as_known``. Nobody is suppressed or held out: see ``peace``.
     """
     values = profiles.select(
         _owner=nw.col("profile_id"),
@@ -88,7 +88,12 @@ def candidates(current: Frame, profiles: Frame, columns: Mapping[str, str], *, c
         **{field: _single(profiles, column) for field, column in columns.items()},
     )
     found = current.join(values, left_on="_profile_id", right_on="_owner", how="left")
-    return found.with_columns(_has_profile=nw.col("_has_profile").fill_null(False), _is_known=nw.lit(True))
+    return found.with_columns(
+        _has_profile=nw.col("_has_profile").fill_null(False),
+        _is_known=nw.lit(True),
+        _suppressed=_nothing(),
+        _held_out=_nothing(),
+    )
 
 
 def known_identities(

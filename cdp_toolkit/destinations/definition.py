@@ -5,12 +5,11 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from cdp_toolkit.destinations.policies import Channel
 from cdp_toolkit.errors import ConfigError, UnknownNameError
 
 Mode = Literal["full", "mirror", "add_only"]
 """Whole audience at each change, exact differences, or additions and updates only."""
-
-Channel = Literal["email", "call", "sms", "postal", "none"]
 
 # A name that begins with an underscore is a column of the plan.
 FieldName = Annotated[str, Field(pattern=r"^[^_\s]")]
@@ -42,8 +41,11 @@ class Destination(BaseModel):
         When it is due, such as ``daily``.
     consent
         Channel of marketing whose refusal keeps a person out; ``none`` for what is no marketing.
+    marketing_actions
+        What the destination is used for, such as ``email_targeting``; every policy on labels that names one of them
+        holds. If none is named, all policies hold.
     forbidden_labels
-        Data usage labels, such as ``I1``, whose columns may not be mapped.
+        Data usage labels, such as ``I1``, whose columns may not be mapped whatever the destination is used for.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class Destination(BaseModel):
     mode: Mode | None = None
     schedule: str = "daily"
     consent: Channel = "email"
+    marketing_actions: tuple[str, ...] = ()
     forbidden_labels: tuple[str, ...] = ()
 
     @model_validator(mode="after")

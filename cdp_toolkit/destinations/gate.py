@@ -6,24 +6,29 @@ import narwhals as nw
 
 from cdp_toolkit.destinations.definition import Destination
 from cdp_toolkit.destinations.destination import Connection
+from cdp_toolkit.destinations.policies import Policies, Usage
 from cdp_toolkit.engines import Frame
-from cdp_toolkit.errors import ConfigError
+from cdp_toolkit.errors import ConfigError, UnknownNameError
 from cdp_toolkit.model import Entity
 
 
-def refuse(candidates: Frame, connection: Connection, *, channel: str | None) -> Frame:
+def refuse(
+    candidates: Frame, connection: Connection, *, channel: str | None, policies: Policies | None = None
+) -> Frame:
     """Say of each member under which key it is sent, or why it is not.
 
     Parameters
     ----------
     candidates
         One row per audience and member: ``_audience``, ``_profile_id``, ``_has_profile``, ``_consent`` and
-        ``_consent_any`` (``y``, ``n``, … or null), ``_is_known`` (to the source that the connection requires), and
-        the destination's fields.
+        ``_consent_any`` (``y``, ``n``, … or null), ``_is_known`` (to the source that the connection requires),
+        ``_suppressed`` and ``_held_out`` (name of the list or group, or null), and the destination's fields.
     connection
         Says by which fields the destination knows someone.
     channel
         Marketing channel, for the reason; ``None`` if consent does not matter.
+    policies
+        Say which answers pass.
 
     Returns
     -------
@@ -33,15 +38,19 @@ def refuse(candidates: Frame, connection: Connection, *, channel: str | None) ->
     """
     key = nw.coalesce(*(nw.col(field).cast(nw.String) for field in connection.identity))
     names = " or ".join(connection.identity)
-    # The answer for a channel outweighs the one for any channel.
-    consent = nw.coalesce(nw.col("_consent"), nw.col("_consent_any"))
     rules = {
         "has no profile any more": ~nw.col("_has_profile"),
-        f"opted out of {channel}": consent == "n",
+        **_consents(channel, policies or Policies()),
         f"not known to {connection.requires_source}": ~nw.col("_is_known"),
         f"no {names}": key.is_null(),
     }
-    judged = candidates.with_columns(_key=key, _reason=_first(rules))
+    listed = {"on the suppression list": "_suppressed", "held out in": "_held_out"}
+    named = [
+        nw.when(~nw.col(column).is_null()).then(nw.concat_str(nw.lit(f"{text} "), nw.col(column)))
+        for text, column in listed.items()
+    ]
+    reason = nw.coalesce(named[0], _first(rules), named[1])
+    judged = candidates.with_columns(_key=key, _reason=reason)
     allowed = nw.when(nw.col("_reason").is_null()).then(nw.col("_profile_id"))
     held = judged.with_columns(_allowed=allowed).with_columns(
         _holder=nw.col("_allowed").min().over("_audience", "_key")
@@ -54,32 +63,83 @@ def refuse(candidates: Frame, connection: Connection, *, channel: str | None) ->
     return unique.with_columns(_row_key=row_key).drop("_key", "_allowed", "_holder")
 
 
-def check_labels(destination: Destination, entity: Entity, columns: Mapping[str, str]) -> None:
+def check_labels(
+    destination: Destination, entity: Entity, columns: Mapping[str, str], policies: Policies | None = None
+) -> None:
     """Refuse a mapping that sends what the destination may not have.
 
     Parameters
     ----------
     destination
-        Names the forbidden labels.
+        Names its marketing actions, all of them if it names none, and labels that it may not have whatever it does.
     entity
         Says which column has which labels.
     columns
         Column of each field.
+    policies
+        What labels forbid, and labels beyond those of the model.
 
     Raises
     ------
     ConfigError
-        If a mapped column has a forbidden label.
+        If a mapped column has a label that may not be sent.
+    UnknownNameError
+        If there is no such marketing action; with the nearest names.
     """
+    policies = policies or Policies()
+    labels = {field: _labels(entity, column, policies) for field, column in columns.items()}
+    for action in destination.marketing_actions:
+        if action not in policies.actions:
+            raise UnknownNameError(
+                "marketing action", action, policies.actions, where=f"{destination.where}, marketing_actions"
+            )
     for field, column in columns.items():
-        labels = entity.fields[column].labels if column in entity.fields else ()
-        for label in labels:
-            if label in destination.forbidden_labels:
-                raise ConfigError(
-                    f"The column {column!r} is labelled {label}, which {destination.name!r} may not have.",
-                    where=f"{destination.where}, mapping.{field}",
-                    hint="Remove the field from `mapping`, or the label from `forbidden_labels`.",
-                )
+        for label in sorted(labels[field] & set(destination.forbidden_labels)):
+            raise _forbidden(
+                destination, field, f"The column {column!r} is labelled {label}, which", "`forbidden_labels`"
+            )
+    for usage in policies.usages:
+        _check_usage(destination, usage, labels)
+
+
+def _check_usage(destination: Destination, usage: Usage, labels: Mapping[str, set[str]]) -> None:
+    shared = [each for each in usage.actions if each in (destination.marketing_actions or usage.actions)]
+    sent = set().union(*labels.values())
+    for denied in usage.deny if shared else ():
+        together = {denied} if isinstance(denied, str) else set(denied)
+        if together <= sent:
+            field = next(field for field, own in labels.items() if own & together)
+            said = f"{' with '.join(sorted(together))} may not be used for {shared[0]} ({usage.name}), and"
+            raise _forbidden(destination, field, said, "`marketing_actions`")
+
+
+def _forbidden(destination: Destination, field: str, said: str, key: str) -> ConfigError:
+    return ConfigError(
+        f"{said} {destination.name!r} may not have it."
+        if said.endswith("which")
+        else f"{said} {destination.name!r} sends it.",
+        where=f"{destination.where}, mapping.{field}",
+        hint=f"Remove the field from `mapping`, or say in {key} what the destination is really for.",
+    )
+
+
+def _labels(entity: Entity, column: str, policies: Policies) -> set[str]:
+    own = entity.fields[column].labels if column in entity.fields else ()
+    return {*own, *policies.labels.get(entity.name, {}).get(column, ())}
+
+
+def _consents(channel: str | None, policies: Policies) -> dict[str, nw.Expr]:
+    if channel is None:
+        return {}
+    # The answer for a channel outweighs the one for any channel; unknown is no answer.
+    said = [nw.when(nw.col(each) != "u").then(nw.col(each)) for each in ("_consent", "_consent_any")]
+    answer = nw.coalesce(*said, nw.lit("none"))
+    passes, values = policies.answers(channel)
+    is_refused = ~answer.is_in(list(values)) if passes else answer.is_in(list(values))
+    return {
+        f"opted out of {channel}": answer.is_in(["n", "dn"]) & is_refused,
+        f"no consent to {channel}": is_refused,
+    }
 
 
 def _first(rules: Mapping[str, nw.Expr]) -> nw.Expr:

@@ -1,6 +1,8 @@
 """From audiences, profiles and the ledger to a plan."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import narwhals as nw
@@ -21,10 +23,34 @@ from cdp_toolkit.destinations.definition import Destination, Mode
 from cdp_toolkit.destinations.destination import Connection
 from cdp_toolkit.destinations.gate import check_labels, refuse
 from cdp_toolkit.destinations.ledger import KEYS, told
+from cdp_toolkit.destinations.peace import held_out, holdouts_of, put_off, suppressed
 from cdp_toolkit.destinations.plan import PLAN_COLUMNS, Plan
+from cdp_toolkit.destinations.policies import Frequency, Policies
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.model import Entity
+
+
+@dataclass(frozen=True)
+class Guard:
+    """Policies, and what they are judged by.
+
+    Parameters
+    ----------
+    policies
+        What ``cdp.yaml`` says.
+    suppressed
+        By name of the list, one row per suppressed profile: ``profile_id``.
+    caps
+        Those that hold for the destination, each with the names of the destinations that it counts.
+    ledger
+        ``activation/ledger`` of all destinations; needed if there are caps.
+    """
+
+    policies: Policies = field(default_factory=Policies)
+    suppressed: Mapping[str, Frame] = field(default_factory=dict)
+    caps: Sequence[tuple[Frequency, Sequence[str]]] = ()
+    ledger: Frame | None = None
 
 
 def make_plan(
@@ -38,6 +64,7 @@ def make_plan(
     as_of: datetime,
     entity: Entity,
     records: Frame | None = None,
+    guard: Guard | None = None,
 ) -> Plan:
     """Find what a destination must be told.
 
@@ -59,6 +86,8 @@ def make_plan(
         What the columns of ``profiles`` mean.
     records
         ``entities/person`` or ``entities/account``; needed if the connection requires a source.
+    guard
+        Policies, and what they are judged by; none by default.
 
     Returns
     -------
@@ -77,7 +106,8 @@ def make_plan(
     """
     mode = _mode(destination, connection, entity)
     columns = field_columns(destination, connection, profiles, entity)
-    check_labels(destination, entity, columns)
+    guard = guard or Guard()
+    check_labels(destination, entity, columns, guard.policies)
     if connection.requires_source is not None and records is None:
         raise ValueError("A connection that requires a source is planned with the records of its people.")
 
@@ -86,8 +116,12 @@ def make_plan(
     found = candidates(current, profiles, columns, channel=channel)
     if records is not None and connection.requires_source is not None:
         found = as_known(found, known_identities(profiles, records, connection, columns, engine), connection)
-    judged = digested(refuse(found, connection, channel=channel), columns, engine)
+    found = suppressed(found, guard.suppressed)
+    found = held_out(found, holdouts_of(guard.policies, destination), engine)
+    judged = digested(refuse(found, connection, channel=channel, policies=guard.policies), columns, engine)
     changes = compare(judged, told(history), mode=mode)
+    if guard.ledger is not None:
+        changes = put_off(changes, guard.ledger, guard.caps, as_of=as_of)
 
     wanted = changes if mode == "full" else changes.filter(nw.col("_action") != "keep")
     rows = engine.collect(wanted.select(*PLAN_COLUMNS, *columns).sort(*KEYS))

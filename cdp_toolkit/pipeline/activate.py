@@ -1,8 +1,10 @@
 """Activate: destinations are told what changed."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+
+import pyarrow as pa
 
 from cdp_toolkit.destinations.definition import Destination
 from cdp_toolkit.destinations.deliver import Delivered, deliver
@@ -19,8 +21,11 @@ from cdp_toolkit.destinations.ledger import (
     unclear,
 )
 from cdp_toolkit.destinations.plan import Plan
-from cdp_toolkit.destinations.planning import make_plan
+from cdp_toolkit.destinations.peace import holds, listed_profiles
+from cdp_toolkit.destinations.planning import Guard, make_plan
+from cdp_toolkit.destinations.policies import Policies
 from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.errors import CdpError
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.model import Entity
 
@@ -35,11 +40,20 @@ class Target:
         Its definition, and the way to it.
     entity
         What its audiences are of.
+    policies
+        What ``cdp.yaml`` says.
+    listed
+        Values of the suppression lists that are files, by file: one column, named by a column of the profile.
+    channels
+        Channel of consent of each destination of the workspace, by name.
     """
 
     destination: Destination
     connection: Connection
     entity: Entity
+    policies: Policies = field(default_factory=Policies)
+    listed: Mapping[str, pa.Table] = field(default_factory=dict)
+    channels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -77,7 +91,30 @@ def plan(tables: Lake | OpenRun, target: Target, engine: Engine, *, as_of: datet
         as_of=as_of,
         entity=target.entity,
         records=tables.scan(f"entities/{target.entity.name}") if target.connection.requires_source else None,
+        guard=_guard(tables, target, engine),
     )
+
+
+def _guard(tables: Lake | OpenRun, target: Target, engine: Engine) -> Guard:
+    lists = {}
+    for suppression in target.policies.suppress:
+        if not holds(suppression.destinations, target.destination):
+            continue
+        if suppression.segment:
+            is_in = {"segment": [suppression.segment], "status": ["realized"]}
+            lists[suppression.name] = tables.scan("segments/membership", only=is_in)
+        else:
+            values = target.listed[suppression.name]
+            column = values.column_names[0]
+            profiles = tables.scan(f"profiles/{target.entity.name}")
+            if column in profiles.collect_schema().names():  # a list of domains suppresses no person
+                lists[suppression.name] = listed_profiles(
+                    engine.load(values.rename_columns(["value"])), column, profiles
+                )
+    channel = target.destination.consent
+    counted = [name for name, each in target.channels.items() if each == channel]
+    caps = [(cap, counted) for cap in target.policies.frequency if cap.channel == channel]
+    return Guard(target.policies, lists, caps, _told(tables, engine)[1])
 
 
 def activate(lake: Lake, targets: Sequence[Target], *, at: datetime, given: Plan | None = None) -> Run:
@@ -101,7 +138,12 @@ def activate(lake: Lake, targets: Sequence[Target], *, at: datetime, given: Plan
     """
     with lake.run("activate") as run:
         for target in targets:
-            done = _activate(run, target, lake.engine, at=at, given=given)
+            try:
+                done = _activate(run, target, lake.engine, at=at, given=given)
+            except CdpError as error:
+                if len(targets) == 1:
+                    raise
+                done = Delivered(failed=[error])  # the others go on
             run.problems += [f"{target.name}: {error.message}" for error in done.failed]
             run.details[target.name] = done.counts
         for counts in run.details.values():

@@ -1,8 +1,12 @@
 """Destinations, asked and told from a folder."""
 
+import pyarrow as pa
+from pyarrow import csv
+
 from cdp_toolkit import pipeline
 from cdp_toolkit.destinations.destination import open_connection
 from cdp_toolkit.destinations.plan import Plan
+from cdp_toolkit.errors import ConfigError, UnknownNameError
 from cdp_toolkit.lake import Run
 from cdp_toolkit.workspace.definitions import Definitions
 from cdp_toolkit.workspace.moments import Moment
@@ -58,6 +62,32 @@ class Activation(Definitions):
         return pipeline.activate(self.lake, targets, at=self._moment(as_of), given=given)
 
     def _target(self, name: str) -> pipeline.Target:
-        destination = find("destination", name, self.destinations)
-        entity = destination.entity({segment.name: segment.entity for segment in self.segments.values()})
-        return pipeline.Target(destination, open_connection(destination, self.folder), self.model.entity(entity))
+        destinations, policies = self.destinations, self.settings.policies
+        destination = find("destination", name, destinations)
+        segments = {segment.name: segment.entity for segment in self.segments.values()}
+        entity = self.model.entity(destination.entity(segments))
+        for suppression in policies.suppress:
+            if suppression.segment:
+                find("segment", suppression.segment, segments)
+        return pipeline.Target(
+            destination,
+            open_connection(destination, self.folder),
+            entity,
+            policies=policies,
+            listed={each.name: self._listed(each.file) for each in policies.suppress if each.file},
+            channels={each.name: each.consent for each in destinations.values()},
+        )
+
+    def _listed(self, file: str) -> pa.Table:
+        path = self.folder / file
+        if not path.is_file():
+            raise ConfigError(
+                f"There is no suppression list {file}.", where=f"{self.folder / 'cdp.yaml'}, policies.suppress",
+                hint="Put the file there: nobody is sent while it is missing.",
+            )  # fmt: skip
+        values = csv.read_csv(path).select([0])
+        known = {column for entity in ("person", "account") for column in self.model.entity(entity).fields}
+        column = values.column_names[0]
+        if column not in known:
+            raise UnknownNameError("column", column, known, where=f"{path}, line 1")
+        return values.cast(pa.schema([(column, pa.string())]))

@@ -23,7 +23,7 @@ from cdp_toolkit.destinations.ledger import (
     unclear,
 )
 from cdp_toolkit.destinations.plan import Plan
-from cdp_toolkit.destinations.planning import make_plan
+from cdp_toolkit.destinations.planning import Guard, make_plan
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Model
 
@@ -113,7 +113,9 @@ class World:
     def membership(self) -> Frame:
         return self.frame(self.members, MEMBER)
 
-    def plan(self, destination: Destination, connection: Connection | None = None) -> Plan:
+    def plan(
+        self, destination: Destination, connection: Connection | None = None, *, guard: Guard | None = None
+    ) -> Plan:
         return make_plan(
             destination,
             connection or open_connection(destination, self.folder),
@@ -124,6 +126,7 @@ class World:
             as_of=self.now,
             entity=Model.standard().entity(self.entity),
             records=self.frame(self.records, RECORD),
+            guard=guard,
         )
 
     @property
