@@ -20,8 +20,8 @@ from cdp_toolkit.destinations.ledger import (
     of_destination,
     unclear,
 )
-from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.destinations.peace import holds, listed_profiles
+from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.destinations.planning import Guard, make_plan
 from cdp_toolkit.destinations.policies import Policies
 from cdp_toolkit.engines import Engine, Frame
