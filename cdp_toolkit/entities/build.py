@@ -129,9 +129,9 @@ def _lookups(landed: Landed, every: Sequence[Landed], engine: Engine) -> dict[st
 
 
 def _lookup(name: str, lookup: Lookup, objects: Sequence[Landed], engine: Engine) -> Frame:
-    known = engine.load(
-        pa.table({"key": [*lookup.default], name: [*lookup.default.values()], "_rank": [0] * len(lookup.default)})
-    )
+    columns = {"key": [*lookup.default], name: [*lookup.default.values()], "_rank": [0] * len(lookup.default)}
+    schema = pa.schema({"key": pa.string(), name: pa.string(), "_rank": pa.int64()})
+    known = engine.load(pa.table(columns, schema=schema))
     told = next((each for each in objects if each.source.mapping.find(each.name) == lookup.object), None)
     if told is not None:
         rows, at = told.with_values([lookup.key, lookup.value], {}, engine)

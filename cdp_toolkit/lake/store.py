@@ -363,10 +363,10 @@ class Store:
         return delta.file_uris() if "://" in self.uri else [unquote(uri) for uri in delta.file_uris()]
 
 
-def _with_rows(delta: DeltaTable) -> int:
+def _with_rows(delta: DeltaTable) -> int | None:
     """Return the newest version that added rows; those behind it only say how far a source has come."""
     for limit in (1, 100, None):
         for commit in delta.history(limit):
             if commit.get("operationMetrics", {}).get("num_added_files") != 0:
                 return int(commit["version"])
-    return delta.version()
+    return None

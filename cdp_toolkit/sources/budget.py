@@ -96,11 +96,28 @@ class Budget:
         cursors
             Cursors of all objects of the source.
         """
+        today = self.today().isoformat()
         marks = [cursor[MARK] for cursor in cursors if MARK in cursor]
+        self.at_least(max((int(mark["spent"]) for mark in marks if mark["day"] == today), default=0))
+
+    def at_least(self, calls: int) -> None:
+        """Count what a vendor says has been spent today.
+
+        Parameters
+        ----------
+        calls
+            How many calls; fewer than are known change nothing.
+        """
         with self._lock:
             self._turn()
-            told = (int(mark["spent"]) for mark in marks if mark["day"] == self._day.isoformat())
-            self._spent = max(self._spent, *told, 0)
+            self._spent = max(self._spent, calls)
+
+    @property
+    def spent(self) -> int:
+        """Calls of the day so far."""
+        with self._lock:
+            self._turn()
+            return self._spent
 
     def mark(self) -> dict[str, Any]:
         """Return what a cursor remembers of the day.
@@ -110,9 +127,7 @@ class Budget:
         dict
             Under ``MARK``: the day and the calls of the whole source so far.
         """
-        with self._lock:
-            self._turn()
-            return {MARK: {"day": self._day.isoformat(), "spent": self._spent}}
+        return {MARK: {"day": self.today().isoformat(), "spent": self.spent}}
 
     def _turn(self) -> None:
         if self._day != self.today():

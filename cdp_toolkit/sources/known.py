@@ -33,7 +33,7 @@ def without_known(table: str, reader: pa.RecordBatchReader, overlap: Overlap, la
     pyarrow.RecordBatchReader
         The rows that are new, in their order.
     """
-    columns = [name for name in overlap.columns if name in reader.schema.names]
+    columns = list(overlap.columns) or [name for name in reader.schema.names if not name.startswith("_")]
     landed = lake.delivered(table, columns, where=pc.field("_loaded_at") >= overlap.since)
     # Read now: within the write of a Delta table none can be read.
     known = np.unique(np.concatenate([np.empty(0, np.int64), *(_keys(batch, columns, lake) for batch in landed)]))

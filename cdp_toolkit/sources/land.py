@@ -16,7 +16,7 @@ from cdp_toolkit.lake import Lake
 from cdp_toolkit.sources.fields import record_fields
 from cdp_toolkit.sources.known import without_known
 from cdp_toolkit.sources.progress import Progress
-from cdp_toolkit.sources.source import Batch, Cursor, Linked, Metered, Object, Source, SourceFailure
+from cdp_toolkit.sources.source import Batch, Cursor, Linked, Metered, Noted, Object, Source, SourceFailure
 
 _STAMPS = pa.schema([("_batch", pa.int64()), ("_loaded_at", pa.timestamp("us", "UTC"))])
 _RESERVED = ("_batch", "_loaded_at")
@@ -102,6 +102,7 @@ class _Landing:
             known = self.lake.objects(self.name)
             self.source.budget.recall([self.lake.landed(self._table(each))[1] for each in known])
         objects = self.source.objects()
+        self.landed.notes += self.source.notes() if isinstance(self.source, Noted) else []
         described = {each.name: each.fields for each in objects if each.fields is not None}
         self.landed.notes += record_fields(self.lake, self.name, described, self.loaded_at)
         for each in objects:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from cdp_toolkit.sources.source import Batch, Cursor, Overlap
 
 _ROWS = 20_000
+_PAGES = 200
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,12 @@ class Page:
 
 
 def gather(
-    part: str, pages: Iterable[Page], *, overlap: Overlap | None = None, most_rows: int = _ROWS
+    part: str,
+    pages: Iterable[Page],
+    *,
+    overlap: Overlap | None = None,
+    most_rows: int = _ROWS,
+    most_pages: int = _PAGES,
 ) -> Iterator[Batch]:
     """Put pages together, so that each commit is worth its while.
 
@@ -44,8 +50,8 @@ def gather(
         Pages in order; they are fetched as they are asked for.
     overlap
         Which rows may have been landed before.
-    most_rows
-        A batch ends with the page that reaches this.
+    most_rows, most_pages
+        A batch ends with the page that reaches one of these: a load that is killed fetches no more than these again.
 
     Yields
     ------
@@ -54,12 +60,13 @@ def gather(
     """
     rows: list[Mapping[str, Any]] = []
     last: Page | None = None
+    count = 0
     for page in pages:
         rows += page.rows
-        last = page
-        if len(rows) >= most_rows:
+        last, count = page, count + 1
+        if len(rows) >= most_rows or count >= most_pages:
             yield _batch(part, rows, last, overlap)
-            rows, last = [], None
+            rows, last, count = [], None, 0
     if last is not None:
         yield _batch(part, rows, last, overlap)
 

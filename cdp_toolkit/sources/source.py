@@ -19,7 +19,7 @@ Keys that begin with an underscore are kept by the room itself.
 """
 
 Delivered = Callable[[str, Sequence[str]], Iterator[pa.RecordBatch]]
-"""Gives columns of what an object of the source has landed so far, by the object's name; nothing if it has not.
+"""Gives columns of what an object of the source has landed so far, by the object's name; nothing if it has not landed.
 
 To be read before a batch is yielded, not while it is opened: within the write of a Delta table none can be read.
 """
@@ -51,7 +51,8 @@ class Overlap:
     Parameters
     ----------
     columns
-        Columns that together say that two rows are the same, such as an id and the time of its last change.
+        Columns that together say that two rows are the same, such as an id and the time of its last change; all of them
+        if none is named.
     since
         Time from which rows are read again. A row that is landed already was landed after this, and is dropped.
     """
@@ -143,6 +144,21 @@ class Metered(Protocol):
     """A source whose calls are counted and may be capped."""
 
     budget: Budget
+
+
+@runtime_checkable
+class Noted(Protocol):
+    """A source that has something to say besides what it reads."""
+
+    def notes(self) -> Sequence[str]:
+        """Return what the user should know; asked for after ``objects``.
+
+        Returns
+        -------
+        sequence of str
+            Sentences, such as which objects are left out and why.
+        """
+        ...
 
 
 @runtime_checkable

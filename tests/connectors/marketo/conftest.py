@@ -1,0 +1,59 @@
+"""An instance of Marketo on loopback, and what is needed to load it."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from cdp_toolkit.connectors.marketo.source import MarketoSource
+from cdp_toolkit.engines import open_engine
+from cdp_toolkit.entities.catalogue import load_mapping
+from cdp_toolkit.entities.landed import LandedSource
+from cdp_toolkit.lake import Lake
+from cdp_toolkit.pipeline.load import load
+from tests.stand_ins.marketo import MarketoStandIn
+from tests.stand_ins.marketo_world import World
+from tests.stand_ins.serve import serving
+
+SINCE = (datetime.now(UTC) - timedelta(days=100)).date().isoformat()
+QUICK = {"poll_s": 0.001, "first_pause_s": 0.001, "calls": 100_000, "seconds": 0.05}
+
+
+@pytest.fixture
+def marketo(monkeypatch):
+    """Serve an instance with 400 leads over 90 days."""
+    monkeypatch.setenv("MARKETO_SECRET", "secret-of-ours")
+    stand_in = MarketoStandIn(World.of(400, days=90), window=(100_000, 0.05))
+    with serving(stand_in.app) as url:
+        stand_in.url = url
+        yield stand_in
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path / "lake", engine=open_engine())
+
+
+@pytest.fixture
+def loading(marketo, lake, tmp_path):
+    """Load the instance as ``cdp load`` would; settings go over those of the test."""
+
+    def run(**settings):
+        told = {
+            "type": "marketo", "base_url": f"{marketo.url}/rest", "client_id": "ours",
+            "client_secret": "${env:MARKETO_SECRET}", "since": SINCE, "pace": QUICK, **settings,
+        }  # fmt: skip
+        mapping = load_mapping("marketo", lake.model)
+        source = MarketoSource(told, folder=tmp_path, objects=mapping.files(), where="cdp.yaml, sources.mk")
+        about = LandedSource("mk", "Marketo", "123-ABC-456", mapping)
+        return load(lake, {"mk": (about, source)}, only=["mk"])
+
+    return run
+
+
+@pytest.fixture
+def rows(lake):
+    def read(table, *columns):
+        frame = lake.scan(table).to_native().collect()
+        return sorted(frame.select(columns or frame.columns).rows(), key=repr)
+
+    return read
