@@ -196,10 +196,10 @@ def open_marketo(settings: MarketoLogin, *, where: str, budget: Budget | None = 
     """
     pace = settings.pace
 
-    def login() -> tuple[str, str]:
+    def _login() -> tuple[str, str]:
         return reveal(settings.client_id, where=where), reveal(settings.client_secret, where=where)
 
     return Marketo(
-        settings.base_url, login, calls=pace.calls, window_s=pace.seconds, concurrency=pace.at_once, budget=budget,
+        settings.base_url, _login, calls=pace.calls, window_s=pace.seconds, concurrency=pace.at_once, budget=budget,
         patience=Patience(first_s=pace.first_pause_s, most_s=60 * pace.first_pause_s),
     )  # fmt: skip
