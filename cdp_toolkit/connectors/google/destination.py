@@ -29,7 +29,7 @@ AccountType = Literal["GOOGLE_ADS", "DISPLAY_VIDEO_ADVERTISER", "DISPLAY_VIDEO_P
 _PEOPLE = ("email", "phone", "first_name", "last_name", "postal_code", "country")
 _CONSENTS = {"ad_user_data": "adUserData", "ad_personalization": "adPersonalization"}
 # Nobody who was not asked, or is not known to have agreed, is said to have.
-_CONSENT = {"y": "CONSENT_GRANTED", "n": "CONSENT_DENIED"}
+_CONSENT = {"y": "CONSENT_GRANTED", "n": "CONSENT_DENIED", "dn": "CONSENT_DENIED"}
 _ADDRESS = {"given_name": "givenName", "family_name": "familyName", "region_code": "regionCode",
             "postal_code": "postalCode"}  # fmt: skip
 _SMALLEST = 100
@@ -122,8 +122,8 @@ class CustomerMatchConnection:
             Delivered is what Google took; whom it matches, it tells nobody.
         """
         rows = texts(batch.rows, (*_PEOPLE, *_CONSENTS))
-        denied = pl.when(pl.col("ad_user_data") == "n").then(pl.lit("denies the use of data for advertising"))
-        rows = rows.with_columns(_refused=denied.otherwise(pl.lit(None, pl.String)))
+        is_denied = pl.col("ad_user_data").is_in(["n", "dn"])
+        rows = rows.with_columns(_refused=pl.when(is_denied).then(pl.lit("denies the use of data for advertising")))
         moves = self._roster.moves(batch.audience, rows, self._told(rows), self._told(by_key(rows, "email", "phone")))
         with batch_errors():
             return self._send(self._lists[batch.audience], rows, moves)

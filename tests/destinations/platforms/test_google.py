@@ -93,7 +93,7 @@ def test_nothing_but_digests_goes_out_and_consent_goes_along(google, match, worl
 def test_nobody_is_said_to_have_agreed_who_has_not(google, match, world, answer, activate):
     world.person(1, "buyers", consent_any=answer)
 
-    activate(match())
+    activate(match(consent="none"))
 
     [member] = google.lists["111"]
     assert set(member["consent"].values()) == {"CONSENT_STATUS_UNSPECIFIED"}
