@@ -21,6 +21,10 @@ _REFERENCE = re.compile(r"\$\{(\w+):([^{}]+)\}")
 _SHORTEST = 4  # below it a value stands in texts that have nothing to do with it
 # What keeps secrets as plain text, or keeps none; `keyrings.alt` chooses its own without a word where a desktop's is missing.
 _REFUSED = re.compile(r"keyrings\.alt\.|plaintext|uncrypted|\.null\.|\.fail\.", re.IGNORECASE)
+# Names of options that are secrets, whoever's options they are.
+_NAMES = re.compile(
+    r"secret|passw|passphrase|token|account_key|sas|connection_string|credential|authorization", re.IGNORECASE
+)
 
 _given_out: dict[str, str] = {}
 
@@ -132,6 +136,30 @@ def _is_reference(text: str) -> str:
 
 Secret = Annotated[str, AfterValidator(_is_reference)]
 """A setting that is a secret: holds its reference, refuses plain text; ``reveal`` it where it is used."""
+
+
+def _has_no_password(address: str) -> str:
+    login = _REFERENCE.sub("", address).partition("://")[2].partition("/")[0].rpartition("@")[0]
+    if login.partition(":")[2]:
+        raise ValueError("a password is not written here: write ${env:NAME} or ${keyring:SERVICE/USER} in its place")
+    return address
+
+
+Address = Annotated[str, AfterValidator(_has_no_password)]
+"""A setting that is an address; a password in it must be a reference."""
+
+
+def _has_no_secrets(options: dict[str, Any]) -> dict[str, Any]:
+    for name, value in options.items():
+        if isinstance(value, dict):
+            _has_no_secrets(value)
+        elif isinstance(value, str) and _NAMES.search(name) and not _REFERENCE.search(value):
+            raise ValueError(f"{name!r} is not written here: write ${{env:NAME}} or ${{keyring:SERVICE/USER}}")
+    return options
+
+
+Options = Annotated[dict[str, Any], AfterValidator(_has_no_secrets)]
+"""Settings that are passed on; one whose name says that it is a secret must be a reference."""
 
 
 def _revealed(value: Any, where: str) -> Any:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from cdp_toolkit.destinations.definition import Destination, read_settings
 from cdp_toolkit.errors import ConfigError, UnknownNameError
-from cdp_toolkit.secrets import Secret, redact, reveal, reveal_address, reveal_all
+from cdp_toolkit.secrets import Address, Options, Secret, redact, reveal, reveal_address, reveal_all
 
 
 class Login(BaseModel):
@@ -84,6 +84,42 @@ def test_a_secret_in_plain_text_is_refused_and_not_repeated():
     told = "".join(traceback.format_exception(refused.value))
     assert "${env:NAME}" in told
     assert "hunter22" not in told
+
+
+class Store(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    address: Address = ""
+    options: Options = {}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"address": "postgresql://me:${env:PG_PASSWORD}@db/crm"},
+        {"address": "postgresql://me:${keyring:crm/reader}@db/crm"},
+        {"address": "sftp://me@host/a:b@c"},
+        {"options": {"key": "AKIA", "secret": "${env:AWS_SECRET}", "client_kwargs": {"region_name": "eu"}}},
+    ],
+)
+def test_an_address_and_options_may_refer_to_secrets(settings):
+    assert Store(**settings)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"address": "postgresql://me:hunter22@db/crm"},
+        {"address": "postgresql://me:hunter22${env:X}@db/crm"},
+        {"options": {"secret": "hunter22"}},
+        {"options": {"client_kwargs": {"aws_session_token": "hunter22"}}},
+    ],
+)
+def test_an_address_and_options_hold_no_secret_in_plain_text(settings):
+    with pytest.raises(ValueError, match=r"is not written here") as refused:
+        Store(**settings)
+
+    assert "hunter22" not in str(refused.value)
 
 
 @pytest.mark.parametrize(

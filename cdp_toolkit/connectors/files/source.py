@@ -1,20 +1,27 @@
-"""Exports of any system as a source: one file an object, or a folder of parts.
+"""Exports of any system as a source: one file an object, or a folder of parts, here or elsewhere.
 
-A file that has not changed is not read again: size and time tell, then the digest of its bytes. So the same export
+A file that has not changed is not read again: size and time or tag tell, then the digest of its bytes. So the same export
 delivered twice, also under another name, changes nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import Field
 
 from cdp_toolkit.connectors.delimited import read_delimited
 from cdp_toolkit.connectors.files.nested import read_excel, read_json, read_ndjson, read_parquet
+from cdp_toolkit.connectors.limits import Patience
+from cdp_toolkit.connectors.place import Mark
+from cdp_toolkit.connectors.places import LocalPlace, open_place
 from cdp_toolkit.connectors.probe import digest, probe
-from cdp_toolkit.errors import CdpError, ConfigError
+from cdp_toolkit.errors import CdpError, ConfigError, SourceError
+from cdp_toolkit.findings import Finding
+from cdp_toolkit.secrets import Address, Options
 from cdp_toolkit.sources.settings import SourceSettings, read_settings
 from cdp_toolkit.sources.source import Batch, Cursor, Object, SourceFailure
 
@@ -27,14 +34,18 @@ class FilesSettings(SourceSettings):
     Parameters
     ----------
     path
-        Folder of the files, relative to the workspace.
+        Folder of the files, relative to the workspace, or an address: ``s3://bucket/folder``, ``gs://…``, ``abfss://…``,
+        ``sftp://user@host/folder``, ``https://host/folder/`` or ``https://host/file.csv``.
+    options
+        Settings of fsspec's file system for an address, such as ``{key: …, secret: "${env:AWS_SECRET}"}``.
     encoding
         Encoding of all its text files; found out for each by default.
     delimiter
         What stands between fields; found out for each file by default.
     """
 
-    path: str
+    path: Address
+    options: Options = Field(default_factory=dict)
     encoding: str | None = None
     delimiter: str | None = None
 
@@ -53,11 +64,13 @@ class FilesSource:
         any, every file is an object.
     where
         What the settings are written in, for errors.
+    patience
+        How often what fails on the way from a place elsewhere is tried again.
 
     Raises
     ------
     ConfigError
-        If a setting is wrong or the folder does not exist.
+        If a setting is wrong, or a folder of this machine does not exist.
     """
 
     settings_kind = FilesSettings
@@ -69,10 +82,14 @@ class FilesSource:
         folder: Path,
         objects: Mapping[str, Sequence[str]] | None = None,
         where: str = "cdp.yaml",
+        patience: Patience | None = None,
     ) -> None:
         self.settings = read_settings(settings, FilesSettings, where=where)
-        self.folder = folder / self.settings.path
-        if not self.folder.is_dir():
+        self._place = open_place(
+            self.settings.path, folder=folder, where=f"{where}, path", options=self.settings.options, patience=patience
+        )
+        self._marks: dict[str, Mark] = {}
+        if isinstance(self._place, LocalPlace) and not self._place.folder.is_dir():
             raise ConfigError(
                 f"There is no folder {self.settings.path!r}.",
                 where=where,
@@ -82,8 +99,9 @@ class FilesSource:
 
     def objects(self) -> list[Object]:
         """Return the objects of which there are files; see ``Source.objects``."""
+        self._marks = {name: mark for name, mark in self._place.files().items() if not _is_hidden(name)}
         parts: dict[str, list[str]] = {}
-        for file in self._files():
+        for file in self._marks:
             name = self._object(file)
             if name is not None:
                 parts.setdefault(name, []).append(file)
@@ -91,33 +109,40 @@ class FilesSource:
 
     def unknown(self) -> list[str]:
         """Return the files that belong to no object; see ``Source.unknown``."""
-        return [file for file in self._files() if self._object(file) is None]
+        return [
+            file for file in self._marks or self._place.files() if self._object(file) is None and not _is_hidden(file)
+        ]
 
     def read(self, object: Object, cursor: Cursor) -> Iterator[Batch | SourceFailure]:  # noqa: A002 - the contract's noun
         """Read the files that are new or have changed; see ``Source.read``."""
         known = {each["digest"] for each in cursor.values()}
+        marks = self._marks or self._place.files()
         for part in object.parts:
-            path = self.folder / part
-            stat = path.stat()
-            mark = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-            if (cursor.get(part, {}) | mark) == cursor.get(part):
-                continue
-            own = digest(path)
-            if own in known:
+            mark = marks[part]
+            if len(mark) > 1 and (cursor.get(part, {}) | mark) == cursor.get(part):
                 continue
             try:
-                yield self._batch(part, {part: {**mark, "digest": own}})
+                with self._place.fetched(part) as path:
+                    own = digest(path)
+                    told = {part: {**mark, "digest": own}}
+                    if own not in known:
+                        yield self._batch(path, part, told)
+                        known.add(own)
+                    elif not isinstance(self._place, LocalPlace):
+                        yield Batch(part, told)  # so that it is not fetched again to find this out
             except CdpError as error:
-                yield SourceFailure(part, error)
-            else:
-                known.add(own)
+                yield SourceFailure(part, self._located(error, part))
 
-    def _batch(self, part: str, cursor: Cursor) -> Batch:
-        path, kind = self.folder / part, _kind(part)
-        if kind == "parquet":
-            return Batch(part, cursor, lambda: read_parquet(path, part))
-        if kind == "xlsx":
-            return Batch(part, cursor, lambda: read_excel(path, part))
+    def check(self) -> list[Finding]:
+        """Look whether the place can be read; see ``Checked.check``."""
+        files = [name for name in self._place.files() if not _is_hidden(name)]
+        return [Finding(f"permission to read {self._place.where()}", f"{len(files)} files")]
+
+    def _batch(self, path: Path, part: str, cursor: Cursor) -> Batch:
+        kind = _kind(part)
+        if kind in {"parquet", "xlsx"}:
+            read = read_parquet if kind == "parquet" else read_excel
+            return Batch(part, cursor, lambda: self._opened(part, lambda: read(path, part)))
         text = probe(path, self.settings.encoding)
         guessed = f"{part} is not in UTF-8: it was read as {text.encoding}. If names look wrong, set `encoding`."
 
@@ -128,12 +153,29 @@ class FilesSource:
                 return read_ndjson(path, part, text)
             return read_delimited(path, part, text, self.settings.delimiter)
 
-        return Batch(part, cursor, open_text, notes=(guessed,) if text.is_guessed else ())
+        notes = (guessed,) if text.is_guessed else ()
+        return Batch(part, cursor, lambda: self._opened(part, open_text), notes=notes)
 
-    def _files(self) -> list[str]:
-        found = (path for path in self.folder.rglob("*") if path.is_file())
-        names = (path.relative_to(self.folder).as_posix() for path in found)
-        return sorted(name for name in names if not any(part.startswith((".", "~", "_")) for part in name.split("/")))
+    def _opened(self, part: str, read: Callable[[], pa.RecordBatchReader]) -> pa.RecordBatchReader:
+        """Read a file, and say of an error where the file is and not where its copy was."""
+        with self._locating(part):
+            reader = read()
+
+        def stream() -> Iterator[pa.RecordBatch]:
+            with self._locating(part):
+                yield from reader
+
+        return pa.RecordBatchReader.from_batches(reader.schema, stream())
+
+    @contextmanager
+    def _locating(self, part: str) -> Iterator[None]:
+        try:
+            yield
+        except SourceError as error:
+            raise self._located(error, part) from error
+
+    def _located(self, error: CdpError, part: str) -> SourceError:
+        return SourceError(error.message, where=self._place.where(part), hint=error.hint)
 
     def _object(self, file: str) -> str | None:
         if not _kind(file):
@@ -148,6 +190,10 @@ class FilesSource:
             if asked or (not patterns and stem.casefold() == name.casefold()):
                 return name
         return None
+
+
+def _is_hidden(file: str) -> bool:
+    return any(part.startswith((".", "~", "_")) for part in file.split("/"))
 
 
 def _kind(file: str) -> str:

@@ -18,6 +18,7 @@ from cdp_toolkit.destinations.definition import Destination, Mode, read_settings
 from cdp_toolkit.destinations.destination import DELIVERED, Batch, Limits, Outcome
 from cdp_toolkit.errors import ActivationError, ConfigError, UnknownNameError
 from cdp_toolkit.findings import Finding
+from cdp_toolkit.secrets import Address
 
 _MACROS = ("destination", "audience")
 _CURES = {
@@ -54,7 +55,7 @@ class SqlSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    uri: str
+    uri: Address
     table: str = "audience_members"
     key: str = "profile_id"
     create: bool = True

@@ -14,6 +14,7 @@ from cdp_toolkit.connectors.sql.reading import describe, read_changed, read_whol
 from cdp_toolkit.connectors.sql.watermark import Watermark, span
 from cdp_toolkit.errors import SourceError
 from cdp_toolkit.findings import Finding, problem
+from cdp_toolkit.secrets import Address
 from cdp_toolkit.sources.settings import SourceSettings, read_settings
 from cdp_toolkit.sources.source import Batch, Cursor, Object, SourceFailure
 
@@ -65,7 +66,7 @@ class SqlSettings(SourceSettings):
         What to read, by the name of the object.
     """
 
-    uri: str
+    uri: Address
     tables: dict[str, TableSettings]
 
 
