@@ -49,6 +49,7 @@ def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[s
     if output.each in known:
         listed = frame.with_columns(clean(nw.col(known[output.each]), "strings").alias(known[output.each]))
         frame = engine.parse(listed, {known[output.each]: "strings"}).explode(known[output.each])
+        frame = frame.filter(~nw.col(known[output.each]).is_null())  # a list without an element is one of no rows
     frame = frame.filter(holds(output.when, known)) if output.when else frame
     # In steps, since an engine that writes SQL would otherwise repeat each step within the next.
     raw = frame.select(*ORIGIN, *_deleted(output, known), *_raw(output, values, known))

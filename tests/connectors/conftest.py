@@ -6,13 +6,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import cdp_toolkit as cdp
+from cdp_toolkit.connectors.hubspot.source import HubSpotSource
 from cdp_toolkit.connectors.limits import Patience
 from cdp_toolkit.connectors.salesforce.source import SalesforceSource
+from cdp_toolkit.engines import open_engine
+from cdp_toolkit.lake import Lake
+from tests.stand_ins.hubspot import HubSpot
 from tests.stand_ins.salesforce import Salesforce
 from tests.stand_ins.salesforce_objects import define_standard
 from tests.stand_ins.serve import serving
 
-QUICK = Patience(attempts=4, first_s=0.001, most_s=0.002)
+QUICK = Patience(attempts=4, first_s=0.001, most_s=0.002, longest_wait_s=0.5)
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +37,27 @@ def salesforce(key_pair, monkeypatch):
     define_standard(org)
     with serving(org.app()) as org.url:
         yield org
+
+
+@pytest.fixture
+def hubspot(monkeypatch):
+    """Serve an empty account at its ``url``."""
+    account = HubSpot()
+    monkeypatch.setenv("HUBSPOT_TOKEN", account.token)
+    monkeypatch.setattr(HubSpotSource, "patience", QUICK)
+    with serving(account.app) as account.url:
+        yield account
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return Lake(tmp_path / "lake", engine=open_engine())
+
+
+@pytest.fixture
+def table(lake):
+    """Return what has landed of an object of the source ``crm``, in the order in which it did."""
+    return lambda name: lake.scan(f"landing/crm/{name}").to_native().collect().sort("_batch", "_line")
 
 
 @pytest.fixture

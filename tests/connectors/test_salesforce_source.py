@@ -6,9 +6,7 @@ import polars as pl
 import pytest
 
 from cdp_toolkit.connectors.salesforce.source import SalesforceSource
-from cdp_toolkit.engines import open_engine
 from cdp_toolkit.errors import ConfigError, QuotaExhausted
-from cdp_toolkit.lake import Lake
 from cdp_toolkit.sources.land import land
 
 DAY = dt.timedelta(days=1)
@@ -22,11 +20,6 @@ def settings(org, **more):
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return Lake(tmp_path / "lake", engine=open_engine())
-
-
-@pytest.fixture
 def load(salesforce, lake, tmp_path):
     """Land what is new of the contacts, as each command does: with a source opened anew."""
 
@@ -37,20 +30,12 @@ def load(salesforce, lake, tmp_path):
     return run
 
 
-@pytest.fixture
-def table(lake):
-    def read(name="Contact"):
-        return lake.scan(f"landing/crm/{name}").to_native().collect().sort("_batch", "_line")
-
-    return read
-
-
 def people(table):
-    return dict(table().sort("SystemModstamp").unique("Id", keep="last").select("Id", "Email").rows())
+    return dict(table("Contact").sort("SystemModstamp").unique("Id", keep="last").select("Id", "Email").rows())
 
 
 def deleted(table):
-    return set(table().filter(pl.col("IsDeleted") == "true")["Id"])
+    return set(table("Contact").filter(pl.col("IsDeleted") == "true")["Id"])
 
 
 def contacts(org, n, **values):
@@ -139,7 +124,7 @@ def test_custom_fields_and_objects_are_read_by_name_and_compounds_and_left_out_f
 
     done = load(objects=["Contact", "Invoice__c"], leave_out=["Contact.Notes__c"], formulas=False)
 
-    columns = table().columns
+    columns = table("Contact").columns
     assert "Score__c" in columns
     assert {"Notes__c", "Age__c", "MailingAddress"} & set(columns) == set()
     assert table("Invoice__c")["Total__c"].to_list() == ["12.5"]
@@ -156,7 +141,7 @@ def test_fields_that_come_and_go_are_told_and_stop_nothing(salesforce, load, tab
     done = load()
 
     assert "Fields of crm/Contact changed: new Score__c, vanished Department. See landing/_fields." in done.notes
-    assert table()["Score__c"].to_list() == [None, "9"]
+    assert table("Contact")["Score__c"].to_list() == [None, "9"]
 
 
 def test_what_lies_in_the_recycle_bin_is_deleted_and_what_was_merged_names_the_other(salesforce, load, table):
@@ -167,7 +152,7 @@ def test_what_lies_in_the_recycle_bin_is_deleted_and_what_was_merged_names_the_o
 
     load()
 
-    told = table().filter(pl.col("IsDeleted") == "true").select("Id", "MasterRecordId").rows()
+    told = table("Contact").filter(pl.col("IsDeleted") == "true").select("Id", "MasterRecordId").rows()
     assert sorted(told) == [(one, None), (two, three)]
 
 
@@ -245,7 +230,7 @@ def test_what_goes_wrong_on_the_way_costs_no_row_and_doubles_none(salesforce, lo
     done = load()
 
     assert (done.refused, done.stopped) == ([], None)
-    assert table()["Id"].sort().to_list() == sorted(ids)
+    assert table("Contact")["Id"].sort().to_list() == sorted(ids)
 
 
 def test_a_query_that_fails_is_told_and_started_again_by_the_next_load(salesforce, load, table):
@@ -270,7 +255,7 @@ def test_a_load_that_stops_goes_on_at_the_page_where_it_stopped(salesforce, load
 
     assert "of the organisation's" in stopped.stopped.message
     assert 0 < started == salesforce.counted()["/services/data/v62.0/jobs/query"]
-    assert table()["Id"].to_list() == ids
+    assert table("Contact")["Id"].to_list() == ids
 
 
 def test_a_query_whose_results_are_no_longer_kept_is_started_again(salesforce, load, table):
