@@ -30,7 +30,7 @@ def audiences(sizes: pl.DataFrame) -> alt.LayerChart:
     """
     named = sizes.with_columns(kind=pl.col("entity").replace({"person": "People", "account": "Accounts"}))
     colour = alt.Color("kind:N", title=None, scale=alt.Scale(domain=["People", "Accounts"], range=[PEOPLE, ACCOUNTS]))
-    return _bars(named, "segment", "members", title="Audience sizes", unit="members", colour=colour)
+    return bars(named, "segment", "members", title="Audience sizes", unit="members", colour=colour)
 
 
 def trends(sizes: pl.DataFrame) -> alt.LayerChart:
@@ -59,7 +59,7 @@ def trends(sizes: pl.DataFrame) -> alt.LayerChart:
         tooltip=["segment:N", "changed_at:T", alt.Tooltip("members:Q", format=",d")],
     )
     lines = base.mark_line(interpolate="step-after")
-    return _titled(lines + base.mark_point(filled=True, size=45), "Audience sizes over time", height=260)
+    return titled(lines + base.mark_point(filled=True, size=45), "Audience sizes over time", height=260)
 
 
 def overlaps(pairs: pl.DataFrame) -> alt.LayerChart:
@@ -89,7 +89,7 @@ def overlaps(pairs: pl.DataFrame) -> alt.LayerChart:
     numbers = numbers.encode(text=alt.Text("percent:Q", format=".0f"), color=ink)
     shaded = cells.mark_rect(cornerRadius=3, color=PEOPLE, stroke=None).encode(opacity=shade)
     size = min(WIDTH, 30 * max(len(order), 4))
-    return _titled(shaded + numbers, "Overlap of audiences, members in both as % of either", size, size)
+    return titled(shaded + numbers, "Overlap of audiences, members in both as % of either", size, size)
 
 
 def funnel(stages: pl.DataFrame) -> alt.LayerChart:
@@ -105,7 +105,7 @@ def funnel(stages: pl.DataFrame) -> alt.LayerChart:
     altair.LayerChart
         A bar a stage, in the order of the line.
     """
-    return _bars(stages, "stage", "count", title="From records to deliveries", unit="records, then people")
+    return bars(stages, "stage", "count", title="From records to deliveries", unit="records, then people")
 
 
 def rejects(reasons: pl.DataFrame) -> alt.LayerChart:
@@ -122,7 +122,7 @@ def rejects(reasons: pl.DataFrame) -> alt.LayerChart:
         A bar a reason.
     """
     counted = reasons.group_by("reason").agg(pl.col("values").sum()).sort("values", "reason", descending=[True, False])
-    return _bars(counted.head(12), "reason", "values", title="Rejected values by reason", unit="values", fill=BAD)
+    return bars(counted.head(12), "reason", "values", title="Rejected values by reason", unit="values", fill=BAD)
 
 
 def records(counted: pl.DataFrame) -> alt.LayerChart:
@@ -138,7 +138,7 @@ def records(counted: pl.DataFrame) -> alt.LayerChart:
     altair.LayerChart
         A bar an entity, one colour a source.
     """
-    return _bars(counted, "entity", "records", title="Records by entity and source", unit="records",
+    return bars(counted, "entity", "records", title="Records by entity and source", unit="records",
                  colour=alt.Color("source:N", title=None))  # fmt: skip
 
 
@@ -157,14 +157,16 @@ def records_per_person(counted: pl.DataFrame) -> alt.LayerChart:
     """
     most = 10
     capped = pl.when(pl.col("records") >= most).then(pl.lit(f"{most}+")).otherwise(pl.col("records").cast(pl.String))
-    bars = counted.sort("records").group_by(capped.alias("records"), maintain_order=True).agg(pl.col("people").sum())
-    base = alt.Chart(bars).encode(
+    capped_bars = (
+        counted.sort("records").group_by(capped.alias("records"), maintain_order=True).agg(pl.col("people").sum())
+    )
+    base = alt.Chart(capped_bars).encode(
         x=alt.X("records:N", sort=None, title="records that one person is made of", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("people:Q", title="people", axis=alt.Axis(grid=True, format=",d", tickCount=4)),
         tooltip=["records:N", alt.Tooltip("people:Q", format=",d")],
     )
     labels = base.mark_text(dy=-8).encode(text=alt.Text("people:Q", format=",d"))
-    return _titled(base.mark_bar() + labels, "Records a person", height=200)
+    return titled(base.mark_bar() + labels, "Records a person", height=200)
 
 
 def links(counted: pl.DataFrame) -> alt.LayerChart:
@@ -181,7 +183,7 @@ def links(counted: pl.DataFrame) -> alt.LayerChart:
         A bar a namespace.
     """
     by_namespace = counted.group_by("namespace").agg(pl.col("links").sum()).sort("links", descending=True)
-    return _bars(by_namespace, "namespace", "links", title="Links by identity", unit="links", fill=GOOD)
+    return bars(by_namespace, "namespace", "links", title="Links by identity", unit="links", fill=GOOD)
 
 
 def refused_links(counted: pl.DataFrame) -> alt.LayerChart:
@@ -198,7 +200,7 @@ def refused_links(counted: pl.DataFrame) -> alt.LayerChart:
         A bar a reason.
     """
     by_reason = counted.group_by("reason").agg(pl.col("links").sum()).sort("links", descending=True)
-    return _bars(by_reason, "reason", "links", title="Refused links by reason", unit="links", fill=BAD)
+    return bars(by_reason, "reason", "links", title="Refused links by reason", unit="links", fill=BAD)
 
 
 def deliveries(counted: pl.DataFrame) -> alt.LayerChart:
@@ -216,7 +218,7 @@ def deliveries(counted: pl.DataFrame) -> alt.LayerChart:
     """
     outcomes = counted.group_by("destination", "outcome").agg(pl.col("rows").sum()).sort("rows", descending=True)
     scale = alt.Scale(domain=list(_OUTCOMES), range=list(_OUTCOMES.values()))
-    return _bars(outcomes, "destination", "rows", title="Deliveries by destination", unit="rows",
+    return bars(outcomes, "destination", "rows", title="Deliveries by destination", unit="rows",
                  colour=alt.Color("outcome:N", title=None, scale=scale))  # fmt: skip
 
 
@@ -239,7 +241,7 @@ def growth(months: pl.DataFrame) -> alt.LayerChart:
         tooltip=[alt.Tooltip("month:T", format="%B %Y"), alt.Tooltip("people:Q", format=",d")],
     )
     area = base.mark_area(color=PEOPLE, opacity=0.18)
-    return _titled(area + base.mark_line(color=PEOPLE), "People known at the end of each month", height=200)
+    return titled(area + base.mark_line(color=PEOPLE), "People known at the end of each month", height=200)
 
 
 def backtest(sizes: pl.DataFrame, title: str) -> alt.LayerChart:
@@ -267,7 +269,7 @@ def backtest(sizes: pl.DataFrame, title: str) -> alt.LayerChart:
     points = base.mark_point(size=55, stroke=PEOPLE, strokeWidth=1.5, opacity=1).encode(
         fill=alt.Fill("profiles:N", title=None, scale=scale)
     )
-    return _titled(base.mark_line(color=PEOPLE) + points, title, height=220)
+    return titled(base.mark_line(color=PEOPLE) + points, title, height=220)
 
 
 def values(counted: pl.DataFrame, title: str) -> alt.LayerChart:
@@ -285,7 +287,7 @@ def values(counted: pl.DataFrame, title: str) -> alt.LayerChart:
     altair.LayerChart
         A bar a value.
     """
-    return _bars(counted, "value", "profiles", title=title, unit="profiles")
+    return bars(counted, "value", "profiles", title=title, unit="profiles")
 
 
 def filled(shares: pl.DataFrame, title: str) -> alt.LayerChart:
@@ -303,10 +305,31 @@ def filled(shares: pl.DataFrame, title: str) -> alt.LayerChart:
     altair.LayerChart
         A bar a column.
     """
-    return _bars(shares, "column", "percent", title=title, unit="% of profiles with a value", fill=GOOD)
+    return bars(shares, "column", "percent", title=title, unit="% of profiles with a value", fill=GOOD)
 
 
-def _bars(
+def composition(counted: pl.DataFrame) -> alt.VConcatChart:
+    """Draw what an audience is made of.
+
+    Parameters
+    ----------
+    counted
+        As ``Explorer.composition`` returns it.
+
+    Returns
+    -------
+    altair.VConcatChart
+        A chart a facet, a bar a value.
+    """
+    drawn = [
+        bars(rows, "value", "members", title=str(facet[0]), unit="members")
+        for facet, rows in counted.group_by("facet", maintain_order=True)
+    ]
+    pairs = [alt.hconcat(*drawn[place : place + 2], spacing=30) for place in range(0, len(drawn), 2)]
+    return alt.vconcat(*pairs, spacing=24)
+
+
+def bars(
     frame: pl.DataFrame,
     name: str,
     count: str,
@@ -316,7 +339,26 @@ def _bars(
     fill: str = PEOPLE,
     colour: alt.Color | None = None,
 ) -> alt.LayerChart:
-    """One horizontal bar a name with its total as a number; stacked where a colour tells parts apart."""
+    """Draw numbers by name.
+
+    Parameters
+    ----------
+    frame
+        Rows with a ``name`` and a ``count``; several of a name where a colour tells parts apart.
+    name, count
+        Columns.
+    title, unit
+        What is counted.
+    fill
+        Colour of all bars.
+    colour
+        Tells the parts of a bar apart.
+
+    Returns
+    -------
+    altair.LayerChart
+        One horizontal bar a name, in the order of the rows, with its total as a number.
+    """
     order = frame.group_by(name, maintain_order=True).agg(total=pl.col(count).sum())
     names = order[name].to_list()
     y = alt.Y(f"{name}:N", title=None, sort=names)
@@ -325,11 +367,27 @@ def _bars(
         f"{count}:Q", title=unit, scale=room, axis=alt.Axis(format=",d", tickCount=5, tickMinStep=1), stack="zero"
     )
     tooltip: list[Any] = [f"{name}:N", alt.Tooltip(f"{count}:Q", title=unit, format=",d")]
-    bars = alt.Chart(frame).mark_bar(color=fill).encode(x=x, y=y, tooltip=tooltip)
+    marks = alt.Chart(frame).mark_bar(color=fill).encode(x=x, y=y, tooltip=tooltip)
     totals = alt.Chart(order).mark_text(align="left", dx=6, color=INK)
     numbers = totals.encode(x=alt.X("total:Q"), y=y, text=alt.Text("total:Q", format=",d"))
-    return _titled((bars.encode(color=colour) if colour else bars) + numbers, title, height=ROW * max(len(names), 1))
+    return titled((marks.encode(color=colour) if colour else marks) + numbers, title, height=ROW * max(len(names), 1))
 
 
-def _titled(chart: alt.LayerChart, title: str, width: int = WIDTH, height: int = 200) -> alt.LayerChart:
+def titled(chart: alt.LayerChart, title: str, width: int = WIDTH, height: int = 200) -> alt.LayerChart:
+    """Return a chart with its title and size.
+
+    Parameters
+    ----------
+    chart
+        The chart.
+    title
+        What it shows.
+    width, height
+        Of the plot, in pixels.
+
+    Returns
+    -------
+    altair.LayerChart
+        The same chart.
+    """
     return chart.properties(title=title, width=width, height=height)

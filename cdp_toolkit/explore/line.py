@@ -11,6 +11,8 @@ from cdp_toolkit.explore.notebooks import Executed, run_notebooks, shipped
 from cdp_toolkit.explore.report import report
 from cdp_toolkit.workspace import Workspace
 
+_LINE = "0[1-9]_*.ipynb"  # one a stage; the others are for people and for schedules
+
 
 @dataclass(frozen=True)
 class LineRun:
@@ -91,6 +93,7 @@ def run_line(folder: Path, *, as_of: str = "", on_progress: Callable[[str], None
         own if own.is_dir() else shipped(),
         out,
         {"workspace": ".", "as_of": as_of},
+        pattern="*.ipynb" if own.is_dir() else _LINE,
         folder=workspace.folder,
         on_progress=on_progress,
     )

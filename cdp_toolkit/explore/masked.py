@@ -83,5 +83,27 @@ def is_personal(field: Field) -> bool:
     return _DIRECT in field.labels
 
 
+def mask(text: str) -> str:
+    """Mask one text.
+
+    Parameters
+    ----------
+    text
+        A name, an address, a number.
+
+    Returns
+    -------
+    str
+        Its first letter; of an e-mail address also the domain.
+
+    Examples
+    --------
+    >>> mask("Anna"), mask("anna@acme.example")
+    ('A•••', 'a•••@acme.example')
+    """
+    first, at, domain = text.partition("@")
+    return f"{first[:1]}•••{at}{domain}" if text else text
+
+
 def _mask(text: pl.Expr) -> pl.Expr:
     return text.str.replace(r"^(.)[^@]*", "${1}•••")

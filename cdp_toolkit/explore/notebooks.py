@@ -57,6 +57,7 @@ def run_notebooks(
     out: Path,
     parameters: Mapping[str, Any],
     *,
+    pattern: str = "*.ipynb",
     folder: Path | None = None,
     on_progress: Callable[[str], None] = lambda _: None,
 ) -> list[Executed]:
@@ -70,6 +71,8 @@ def run_notebooks(
         Folder for the executed copies and their pages.
     parameters
         Values for the parameters cell of each notebook; one that a notebook does not have is not passed to it.
+    pattern
+        Which notebooks, by their names.
     folder
         Where the notebooks run, which is what relative paths in their parameters mean; here by default.
     on_progress
@@ -82,7 +85,7 @@ def run_notebooks(
     """
     out.mkdir(parents=True, exist_ok=True)
     executed: list[Executed] = []
-    for notebook in sorted(notebooks.glob("*.ipynb")):
+    for notebook in sorted(notebooks.glob(pattern)):
         on_progress(notebook.stem)
         executed.append(_run(notebook, out, parameters, folder or Path()))
         if not executed[-1].is_ok:
@@ -105,6 +108,7 @@ def _run(notebook: Path, out: Path, parameters: Mapping[str, Any], folder: Path)
             cwd=str(folder),
             progress_bar=False,
             extra_arguments=_QUIET,
+            store_widget_state=False,
             shutdown_kernel="immediate",  # it holds nothing, and a kernel that is asked takes a second to go
         )
     except PapermillExecutionError as error:
@@ -117,11 +121,14 @@ def _run(notebook: Path, out: Path, parameters: Mapping[str, Any], folder: Path)
 def _page(notebook: Path) -> Path:
     import nbformat
     from nbconvert.exporters import HTMLExporter
+    from traitlets.config import Config
 
     cells = nbformat.read(notebook, as_version=4)
     cells.metadata.papermill.update(input_path=notebook.name, output_path=notebook.name)
+    _settle(cells)
     nbformat.write(cells, notebook)
     exporter = HTMLExporter(
+        config=Config(NbConvertBase={"display_data_priority": _SHOWN}),
         template_name="notebook",
         extra_template_basedirs=[str(PAGES)],
         extra_template_paths=[str(PAGES)],
@@ -129,7 +136,27 @@ def _page(notebook: Path) -> Path:
         exclude_input_prompt=True,
         exclude_output_prompt=True,
     )
-    body, _ = exporter.from_notebook_node(cells, resources={"metadata": {"name": notebook.stem}})
+    resources = {"metadata": {"name": notebook.stem}, "headings": _headings(cells)}
+    body, _ = exporter.from_notebook_node(cells, resources=resources)
     page = notebook.with_suffix(".html")
     page.write_text(body, encoding="utf-8")
     return page
+
+
+def _settle(cells: Any) -> None:
+    """Take live views out of an executed copy: nothing answers there, and each stands beside a page that says the same."""
+    for cell in cells.cells:
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if len(data) > 1:
+                data.pop("application/vnd.jupyter.widget-view+json", None)
+
+
+_SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "text/latex", "text/plain"]
+
+
+def _headings(cells: Any) -> list[tuple[str, str]]:
+    """Return the headings of the second level, with the anchors that nbconvert gives them."""
+    texts = (cell.source for cell in cells.cells if cell.cell_type == "markdown")
+    found = (line[3:].strip() for text in texts for line in text.splitlines() if line.startswith("## "))
+    return [(heading.replace(" ", "-"), heading) for heading in found]

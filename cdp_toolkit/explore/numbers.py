@@ -241,6 +241,25 @@ def most_records(lake: Lake) -> int:
     return next(iter(lake.engine.collect(first)["profile_id"].to_pylist()), -1)
 
 
+def most_open(lake: Lake) -> int:
+    """Find the account with the most open deals.
+
+    Parameters
+    ----------
+    lake
+        Tables of the workspace.
+
+    Returns
+    -------
+    int
+        Profile id; of several the one with the largest pipeline. -1 where there is none.
+    """
+    accounts = lake.scan("profiles/account").select("profile_id", "open_opportunities", "open_pipeline")
+    known = accounts.filter(~nw.col("open_opportunities").is_null())
+    ranked = known.sort("open_opportunities", "open_pipeline", "profile_id", descending=[True, True, False]).head(1)
+    return next(iter(lake.engine.collect(ranked)["profile_id"].to_pylist()), -1)
+
+
 def links(lake: Lake) -> pl.DataFrame:
     """Count links by what made them.
 

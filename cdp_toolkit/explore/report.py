@@ -1,103 +1,14 @@
 """One page on a workspace: from records to deliveries, in charts, with no network and no personal data."""
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import altair as alt
 import polars as pl
-import vl_convert
-from jinja2 import Environment, FileSystemLoader
 
 from cdp_toolkit.explore import charts, numbers
-from cdp_toolkit.explore.theme import INK
+from cdp_toolkit.explore.cards import Card, Page, Section
 from cdp_toolkit.lake import Lake
 from cdp_toolkit.workspace import Workspace
-
-PAGES = Path(__file__).parent / "pages"
-
-Draw = Callable[[pl.DataFrame], alt.LayerChart]
-
-
-@dataclass(frozen=True)
-class Card:
-    """One picture or one table of the report, or a sentence where there is nothing to show.
-
-    Parameters
-    ----------
-    title
-        Heading of a table.
-    frame
-        What is shown.
-    draw
-        Makes the chart; without it, the frame is shown as a table.
-    empty
-        What is said where the frame has no rows.
-    """
-
-    title: str
-    frame: pl.DataFrame
-    draw: Draw | None = None
-    empty: str = "Nothing so far."
-
-    @property
-    def picture(self) -> str:
-        """The chart as SVG in the colour of the page's text; empty for a table."""
-        if self.draw is None or self.frame.is_empty():
-            return ""
-        svg: str = vl_convert.vegalite_to_svg(self.draw(self.frame).to_json())
-        return svg.replace(INK, "currentColor")
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns of a table, in order."""
-        return self.frame.columns
-
-    @property
-    def rows(self) -> list[dict[str, Any]]:
-        """The rows of a table."""
-        return self.frame.to_dicts()
-
-    def is_number(self, column: str) -> bool:
-        """Tell whether a column is aligned as numbers are.
-
-        Parameters
-        ----------
-        column
-            Name of a column.
-
-        Returns
-        -------
-        bool
-            Whether it holds numbers.
-        """
-        return self.frame.schema[column].is_numeric()
-
-
-@dataclass(frozen=True)
-class Section:
-    """A part of the report.
-
-    Parameters
-    ----------
-    title
-        Heading, also in the table of contents.
-    lead
-        What to see, in a sentence.
-    cards
-        What is shown.
-    """
-
-    title: str
-    lead: str
-    cards: tuple[Card, ...]
-
-    @property
-    def anchor(self) -> str:
-        """Where the table of contents leads."""
-        return self.title.lower().replace(" ", "-")
 
 
 def report(ws: Workspace, path: str | Path) -> Path:
@@ -115,15 +26,24 @@ def report(ws: Workspace, path: str | Path) -> Path:
     Path
         The page: one file that holds everything it shows.
     """
-    environment = Environment(loader=FileSystemLoader(PAGES), autoescape=True)
-    environment.filters["told"] = _told
-    page = environment.get_template("report.html.j2").render(
-        name=ws.settings.name, made_at=dt.datetime.now(dt.UTC), tiles=_tiles(ws.lake), sections=sections(ws.lake)
-    )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
+    return overview(ws).save(path)
+
+
+def overview(ws: Workspace) -> Page:
+    """Return the page of a workspace.
+
+    Parameters
+    ----------
+    ws
+        The workspace.
+
+    Returns
+    -------
+    Page
+        From records to deliveries.
+    """
+    lead = f"People, accounts and audiences as of {dt.datetime.now(dt.UTC):%-d %B %Y, %H:%M} UTC"
+    return Page(ws.settings.name, lead, tuple(sections(ws.lake)), _tiles(ws.lake), "It holds no personal data.")
 
 
 def sections(lake: Lake) -> list[Section]:
@@ -179,17 +99,3 @@ def _tiles(lake: Lake) -> dict[str, int]:
     delivered = numbers.deliveries(lake).filter(pl.col("outcome") == "delivered")["rows"]
     counts = {"records": sum(numbers.records(lake)["records"]), **numbers.profiles(lake)}
     return counts | {"audiences": numbers.audiences(lake).height, "rows delivered": sum(delivered)}
-
-
-def _told(value: Any) -> str:
-    match value:
-        case None:
-            return ""
-        case float():
-            return f"{value:,.1f}"
-        case int():
-            return f"{value:,}"
-        case dt.datetime():
-            return f"{value:%Y-%m-%d %H:%M}"
-        case _:
-            return str(value)
