@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cdp_toolkit.connectors.google.identifiers import identifiers
 from cdp_toolkit.connectors.hashing import countries
-from cdp_toolkit.connectors.linkedin.elements import people
+from cdp_toolkit.connectors.linkedin.elements import COMPANY_FIELDS, companies, people
 from cdp_toolkit.connectors.meta.keys import keys
 
 FIELDS = (
@@ -140,6 +140,23 @@ def test_linkedin_is_told_an_address_in_lower_case_without_blanks_and_nothing_el
     told = people(person(email=" Mary@Example.com ", first_name=" Mary "))
 
     assert told.select("email", "firstName").row(0) == (sha256("mary@example.com"), "Mary")
+
+
+@pytest.mark.parametrize(
+    ("domain", "website", "told"),
+    [
+        ("Acme.example", "https://other.example", "acme.example"),
+        (None, "https://www.Acme.example/en?x=1", "acme.example"),
+        (None, "acme.example", "acme.example"),
+        ("", "n/a", None),
+    ],
+)
+def test_linkedin_is_told_a_company_by_its_domain_or_that_of_its_website(domain, website, told):
+    row = dict.fromkeys(COMPANY_FIELDS) | {"domain": domain, "website": website}
+
+    given = companies(pl.DataFrame([row], schema=dict.fromkeys(COMPANY_FIELDS, pl.String)))
+
+    assert given["companyWebsiteDomain"].to_list() == [told]
 
 
 @pytest.mark.parametrize("told", [lambda row: identifiers(row, "US")["email"], lambda row: keys(row, "US")["EMAIL"],

@@ -46,7 +46,9 @@ PERSON = pa.schema(
         ("source_keys", TEXTS),
     ]
 )
-ACCOUNT = pa.schema([("profile_id", pa.int64()), ("account_name", pa.string()), ("domain", pa.string())])
+ACCOUNT = pa.schema(
+    [("profile_id", pa.int64()), ("account_name", pa.string()), ("domain", pa.string()), ("website", pa.string())]
+)
 RECORD = pa.schema(
     [
         ("source_key", pa.string()),

@@ -35,10 +35,11 @@ def judge(answer: httpx.Response) -> Verdict | None:  # noqa: PLR0911 - a case a
         return None
     told = _told(answer)
     message = str(told.get("error_description") or told.get("message") or f"It answered {answer.status_code}.")
-    code = str(told.get("error") or told.get("code") or told.get("serviceErrorCode") or answer.status_code)
+    is_login = isinstance(told.get("error"), str)
+    code = str((is_login and told["error"]) or told.get("code") or told.get("serviceErrorCode") or answer.status_code)
     plain = by_status(answer) or Verdict("refuse", message)
     match answer.status_code:
-        case _ if "error" in told:
+        case _ if is_login:
             return Verdict("stop", message, code, _LOGIN)
         case 401:
             return Verdict("renew", message, code, _LOGIN)

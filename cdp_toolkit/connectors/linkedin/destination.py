@@ -101,7 +101,11 @@ class MatchedAudienceConnection:
         self._patience = patience
         self._ids: dict[str, str] = {}
         self.entities: tuple[str, ...] = ("person",) if self._is_people else ("account",)
-        usual = {"email": "email"} if self._is_people else {"domain": "domain", "name": "account_name"}
+        usual = (
+            {"email": "email"}
+            if self._is_people
+            else {"domain": "domain", "website": "website", "name": "account_name"}
+        )
         self._known = PERSON_FIELDS if self._is_people else COMPANY_FIELDS
         self.fields: Mapping[str, str] = mapped(destination, usual, self._known)
         self.identity: tuple[str, ...] = ("email",) if self._is_people else ("domain", "name")

@@ -9,8 +9,9 @@ import polars as pl
 from cdp_toolkit.connectors.hashing import address, countries, hashed, trimmed
 
 PERSON_FIELDS = ("email", "first_name", "last_name", "job_title", "company", "country")
-COMPANY_FIELDS = ("domain", "email_domain", "name", "page_url", "industry", "city", "state", "postal_code", "country",
+COMPANY_FIELDS = ("domain", "website", "email_domain", "name", "page_url", "industry", "city", "state", "postal_code", "country",
                   "stock_symbol")  # fmt: skip
+_HOST = r"^(?:[a-z]+://)?(?:www\.)?([^/?#:\s]+\.[^/?#:\s]+)"
 # Of people: what is matched besides the address, and how long it may be.
 _LONGEST = {"first_name": 35, "last_name": 35, "job_title": 50, "company": 50}
 
@@ -52,10 +53,11 @@ def companies(rows: pl.DataFrame) -> pl.DataFrame:
     -------
     polars.DataFrame
         A row a company, in the same order and plain, by the names that LinkedIn has for it; null where there is none
-        to give.
+        to give. The domain is that of the website where no other is known.
     """
+    website = _text("website").str.to_lowercase().str.extract(_HOST, 1)
     return rows.select(
-        companyWebsiteDomain=_text("domain").str.to_lowercase(),
+        companyWebsiteDomain=pl.coalesce(_text("domain").str.to_lowercase(), website),
         companyEmailDomain=_text("email_domain").str.to_lowercase(),
         companyName=_text("name"),
         companyPageUrl=_text("page_url"),
