@@ -8,7 +8,6 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from cdp_toolkit.destinations import Plan
 from cdp_toolkit.errors import CdpError, ConfigError, UnknownNameError
 from cdp_toolkit.secrets import redact
 from cdp_toolkit.segments.exchange import from_json, to_json
@@ -85,15 +84,31 @@ def evaluate(
 
 @app.command()
 def activate(
-    destinations: Annotated[list[str] | None, typer.Argument(help="Destinations; all by default.")] = None,
+    destinations: Annotated[
+        list[str] | None, typer.Argument(help="Destinations; those that are due by default.")
+    ] = None,
     *,
-    dry_run: Annotated[bool, typer.Option(help="Show what would be sent, and send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent, and send nothing.")] = False,
+    now: Annotated[bool, typer.Option("--now", help="Tell all destinations, due or not.")] = False,
+    redrive: Annotated[
+        bool, typer.Option("--redrive", help="Send named destinations again what they refused.")
+    ] = False,
     as_of: AsOf = None,
 ) -> None:
     """Tell destinations what changed."""
     workspace = _workspace()
+    if redrive:
+        for name in destinations or ():
+            _show(workspace.redrive(name, as_of=as_of))
+        return
     for name in destinations or ("",):
-        _show(workspace.activate(name or None, dry_run=dry_run, as_of=as_of))
+        _show(workspace.activate(name or None, dry_run=dry_run, now=now, as_of=as_of))
+
+
+@app.command()
+def activations(as_of: AsOf = None) -> None:
+    """Show where each destination stands, and which are due."""
+    _show(_workspace().activations(as_of=as_of))
 
 
 @app.command()
@@ -237,7 +252,7 @@ def _show(result: Any) -> None:
             _show(each)
     elif _state["json"]:
         typer.echo(result.to_json() if hasattr(result, "to_json") else json.dumps({"text": str(result)}))
-    elif isinstance(result, Plan):
+    elif hasattr(result, "__rich__"):
         Console().print(result)
     else:
         _say(str(result))

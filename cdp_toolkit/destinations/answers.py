@@ -101,6 +101,20 @@ class Answers:
         said = rows.select([*_ROW, "_reason"]).append_column("outcome", outcome)
         self._waiting.append(_plain(said.append_column("known_as", nothing).append_column("batch", nothing)))
 
+    def add_redriven(self, dead: pa.Table) -> None:
+        """Take that a refusal of the destination no longer counts, so that its row is sent again.
+
+        Parameters
+        ----------
+        dead
+            See ``ledger.dead_letters``.
+        """
+        cleared = {"action": "clear", "outcome": "delivered", "reason": "to be sent again"}
+        rows = dead.select(["audience", "row_key", "profile_id", "digest", "known_as", "batch"])
+        for name, value in cleared.items():
+            rows = rows.append_column(name, pa.repeat(pa.scalar(value), len(rows)))
+        self._waiting.append(rows)
+
     def take(self) -> pa.Table:
         """Return the answers that are not written yet.
 

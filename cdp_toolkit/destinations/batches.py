@@ -1,6 +1,7 @@
 """A plan, cut into what a destination takes at once."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -63,6 +64,33 @@ def waves(cut: Iterable[Batch], limits: Limits) -> Iterator[list[Batch]]:
             wave = []
     if wave:
         yield wave
+
+
+def priced(plan: Plan, limits: Limits) -> Plan:
+    """Return a plan with what it costs.
+
+    Parameters
+    ----------
+    plan
+        What to do.
+    limits
+        Of the destination.
+
+    Returns
+    -------
+    Plan
+        With ``calls`` and ``seconds``, and a note on each audience that is too small to be used.
+    """
+    told = [batch.audience for batch in batches(plan, limits)]
+    calls = len(told) * limits.calls_per_batch + len(set(told)) * limits.calls_per_audience
+    windows = (calls - 1) // limits.calls if limits.calls and calls else 0
+    notes = tuple(
+        f"{audience}: {total['members'] - total['refuse']:,} members, and the destination uses an audience of "
+        f"{limits.audience_rows:,} or more."
+        for audience, total in plan.audiences.items()
+        if total["members"] - total["refuse"] < limits.audience_rows
+    )
+    return replace(plan, calls=calls, seconds=windows * limits.window_s, notes=notes)
 
 
 def _parts(plan: Plan, audience: str, sent: pa.Table, limits: Limits) -> Iterator[tuple[str, pa.Table]]:

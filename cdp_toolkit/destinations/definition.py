@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from cdp_toolkit.destinations.policies import Channel
+from cdp_toolkit.destinations.schedule import check
 from cdp_toolkit.errors import ConfigError, UnknownNameError
 
 Mode = Literal["full", "mirror", "add_only"]
@@ -38,7 +39,7 @@ class Destination(BaseModel):
         What is sent at a change: the whole audience (``full``), differences (``mirror``), or differences without
         removals (``add_only``); the connector's usual mode by default.
     schedule
-        When it is due, such as ``daily``.
+        When it is due: ``daily`` (once a day, after an evaluation), ``on_change``, ``manual``, or a cron line.
     consent
         Channel of marketing whose refusal keeps a person out; ``none`` for what is no marketing.
     marketing_actions
@@ -61,7 +62,7 @@ class Destination(BaseModel):
     audiences: tuple[str, ...]
     mapping: dict[FieldName, str] = {}
     mode: Mode | None = None
-    schedule: str = "daily"
+    schedule: Annotated[str, AfterValidator(check)] = "daily"
     consent: Channel = "email"
     marketing_actions: tuple[str, ...] = ()
     forbidden_labels: tuple[str, ...] = ()

@@ -95,9 +95,8 @@ def check_labels(
             )
     for field, column in columns.items():
         for label in sorted(labels[field] & set(destination.forbidden_labels)):
-            raise _forbidden(
-                destination, field, f"The column {column!r} is labelled {label}, which", "`forbidden_labels`"
-            )
+            said = f"The column {column!r} is labelled {label}, which {destination.name!r} may not have."
+            raise _forbidden(destination, field, said, "take the label off `forbidden_labels`")
     for usage in policies.usages:
         _check_usage(destination, usage, labels)
 
@@ -109,18 +108,14 @@ def _check_usage(destination: Destination, usage: Usage, labels: Mapping[str, se
         together = {denied} if isinstance(denied, str) else set(denied)
         if together <= sent:
             field = next(field for field, own in labels.items() if own & together)
-            said = f"{' with '.join(sorted(together))} may not be used for {shared[0]} ({usage.name}), and"
-            raise _forbidden(destination, field, said, "`marketing_actions`")
+            said = f"{' with '.join(sorted(together))} may not be used for {shared[0]} ({usage.name})."
+            cure = "name in `marketing_actions` what the destination is really for"
+            raise _forbidden(destination, field, said, cure)
 
 
-def _forbidden(destination: Destination, field: str, said: str, key: str) -> ConfigError:
-    return ConfigError(
-        f"{said} {destination.name!r} may not have it."
-        if said.endswith("which")
-        else f"{said} {destination.name!r} sends it.",
-        where=f"{destination.where}, mapping.{field}",
-        hint=f"Remove the field from `mapping`, or say in {key} what the destination is really for.",
-    )
+def _forbidden(destination: Destination, field: str, said: str, cure: str) -> ConfigError:
+    where = f"{destination.where}, mapping.{field}"
+    return ConfigError(said, where=where, hint=f"Remove the field from `mapping`, or {cure}.")
 
 
 def _labels(entity: Entity, column: str, policies: Policies) -> set[str]:

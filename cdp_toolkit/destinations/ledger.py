@@ -69,7 +69,7 @@ def told(history: Frame) -> Frame:
         and ``_open_digest``, else null. Audiences that the destination no longer names are among them, so that they
         are emptied.
     """
-    heard = history.filter(nw.col("outcome") != "failed")
+    heard = _heard(history)
     settled = _newest(heard.filter(nw.col("outcome") != "unclear"))
     is_refused = nw.col("outcome") == "refused"
     state = nw.when(is_refused).then(nw.lit("refused")).otherwise(nw.lit("sent"))
@@ -97,7 +97,24 @@ def unclear(history: Frame) -> Frame:
     Frame
         Columns of ``activation/ledger``, one row per audience and identity whose newest attempt is unclear.
     """
-    return _newest(history.filter(nw.col("outcome") != "failed")).filter(nw.col("outcome") == "unclear")
+    return _newest(_heard(history)).filter(nw.col("outcome") == "unclear")
+
+
+def dead_letters(history: Frame) -> Frame:
+    """Return the rows that the destination itself refused and that are not sent again unless their values change.
+
+    Parameters
+    ----------
+    history
+        See ``of_destination``.
+
+    Returns
+    -------
+    Frame
+        Columns of ``activation/ledger``, with the destination's ``reason``.
+    """
+    is_dead = (nw.col("outcome") == "refused") & nw.col("action").is_in(["add", "update"])
+    return _newest(_heard(history)).filter(is_dead)
 
 
 def next_entry(attempts: Frame, ledger: Frame) -> Frame:
@@ -115,6 +132,12 @@ def next_entry(attempts: Frame, ledger: Frame) -> Frame:
     """
     numbers = nw.concat([attempts.select("entry"), ledger.select("entry")])
     return numbers.select(entry=nw.col("entry").max().fill_null(0) + 1)
+
+
+def _heard(history: Frame) -> Frame:
+    # A row that was not taken changes nothing, nor does a removal that was refused: it is tried again.
+    is_removal = nw.col("action") == "remove"
+    return history.filter((nw.col("outcome") != "failed") & ~((nw.col("outcome") == "refused") & is_removal))
 
 
 def _open(heard: Frame) -> Frame:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from cdp_toolkit.destinations.batches import priced
 from cdp_toolkit.destinations.candidates import (
     as_known,
     candidates,
@@ -127,7 +128,8 @@ def make_plan(
     rows = engine.collect(wanted.select(*PLAN_COLUMNS, *columns).sort(*KEYS))
     newest = engine.collect(history.select(nw.col("entry").max().fill_null(0)))["entry"][0].as_py()
     plan_id = _identify(destination, mode, rows, newest)
-    return Plan(plan_id, destination.name, mode, as_of, rows, engine.collect(_counted(changes)))
+    made = Plan(plan_id, destination.name, mode, as_of, rows, engine.collect(_counted(changes)))
+    return priced(made, connection.limits)
 
 
 def _mode(destination: Destination, connection: Connection, entity: Entity) -> Mode:

@@ -59,7 +59,7 @@ class FilesConnection:
     modes: tuple[Mode, ...] = ("full", "mirror", "add_only")
     requires_source = None
     requires_instance = None
-    limits = Limits()
+    limits = Limits(calls_per_batch=0)
 
     def __init__(self, destination: Destination, folder: Path) -> None:
         settings = read_settings(destination, FilesSettings)
