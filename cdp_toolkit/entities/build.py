@@ -1,7 +1,7 @@
 """The whole room: all landed objects of all sources become records, rejected values and identities."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import narwhals as nw
 import pyarrow as pa
@@ -25,6 +25,8 @@ class Built:
     ----------
     entities
         Records by entity, one row per ``source_key``; every entity of the model is there.
+    told
+        Names of the entities that any of the rows read speak of.
     rejected
         One row per value that kept its row out of the entities, or that its row was kept without.
     merges
@@ -40,12 +42,18 @@ class Built:
     merges: Frame
     unknown_columns: dict[str, list[str]] = field(default_factory=dict)
     unknown_objects: list[str] = field(default_factory=list)
+    told: tuple[str, ...] = ()
 
 
 def build_entities(
-    sources: Sequence[LandedSource], scan: Callable[[str], Frame], model: Model, engine: Engine
+    sources: Sequence[LandedSource],
+    scan: Callable[[str], Frame],
+    model: Model,
+    engine: Engine,
+    *,
+    new: Callable[[str], Frame | None] | None = None,
 ) -> Built:
-    """Make records of everything that has landed.
+    """Make records of everything that has landed, or of what is new.
 
     Parameters
     ----------
@@ -57,6 +65,8 @@ def build_entities(
         The model, with the workspace's own columns.
     engine
         Parses and hashes.
+    new
+        Returns the rows of a table that are to be read, None if there are none; all are by default.
 
     Returns
     -------
@@ -67,7 +77,7 @@ def build_entities(
     refused: list[Frame] = []
     merged: list[Frame] = []
     every = [landed for source in sources for landed in _landed(source, scan)]
-    for landed in every:
+    for landed in _to_read(every, new):
         mapping = _mapping(landed)
         refused += _unreadable(landed, mapping)
         lookups = _lookups(landed, every, engine)
@@ -80,11 +90,12 @@ def build_entities(
             if output.into is not None:
                 merged.append(_merges(good, entity))
     entities = {name: _entity(parts[name], model.entities[name], engine) for name in parts}
-    merges = _all(merged, {"entity": "text", "source_key": "text", "value": "text", "seen_at": "timestamp"}, engine)
+    merges = _all(merged, TABLES["entities/merges"].columns, engine)
     return Built(
         entities=entities,
         rejected=_all(refused, TABLES["entities/_rejected"].columns, engine),
         merges=merges,
+        told=tuple(name for name, read in parts.items() if read),
         unknown_columns={f"{each.source.name}/{each.name}": left for each in every if (left := _unused(each, model))},
         unknown_objects=[
             f"{source.name}/{name}"
@@ -101,6 +112,13 @@ def _landed(source: LandedSource, scan: Callable[[str], Frame]) -> Iterator[Land
             frame = scan(f"landing/{source.name}/{name}")
             names = [column for column in frame.collect_schema().names() if column not in ORIGIN]
             yield Landed(source, name, frame, Columns(names, loose=source.mapping.columns == "loose"))
+
+
+def _to_read(every: Sequence[Landed], new: Callable[[str], Frame | None] | None) -> Iterator[Landed]:
+    for each in every:
+        rows = each.frame if new is None else new(f"landing/{each.source.name}/{each.name}")
+        if rows is not None:
+            yield replace(each, frame=rows)
 
 
 def _mapping(landed: Landed) -> ObjectMapping:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import narwhals as nw
 import pyarrow as pa
 
 from cdp_toolkit.engines import Frame
@@ -245,10 +246,44 @@ class OpenRun:
         callable or None
             Scans a table by its name; None if there was no such run, or it ran under other definitions.
         """
+        read = self.read_before()
+        return None if read is None else lambda name: self._store.scan(name, read.get(name))
+
+    def read_before(self) -> dict[str, int] | None:
+        """Return the versions that the last run of this verb read.
+
+        Returns
+        -------
+        dict or None
+            Version by table; None if there was no such run, or it ran under other definitions.
+        """
         last = self._store.log.last(self.verb)
-        if last is None or last["definitions"] != self._definitions:
-            return None
-        return lambda name: self._store.scan(name, last["read"].get(name))
+        return None if last is None or last["definitions"] != self._definitions else dict(last["read"])
+
+    def grown(self, name: str, before: int | None) -> Frame | None:
+        """Return the rows that a table has more than an earlier version.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        before
+            The earlier version; None if there was none.
+
+        Returns
+        -------
+        Frame or None
+            None if rows of the earlier version are not there any more.
+        """
+        if before is None:
+            return self.scan(name)
+        now = self._pinned(name)
+        if now is None or now == before:
+            return self.scan(name).head(0)
+        _, rows = self._store.differing(name, before, now)
+        more = self._store.rows_at(name, now) - self._store.rows_at(name, before)
+        counted = self._store.engine.collect(rows.select(rows=nw.len()))["rows"][0].as_py()
+        return rows if counted == more else None
 
     def nothing_to_do(self) -> None:
         """Say that this run changes nothing."""

@@ -66,6 +66,8 @@ _TABLES = (
     Table("entities/identities", "an identity that a record carries", "load", ("source_key", "namespace", "value"),
           {"entity": "text", "source_key": "text", "record_key": "integer", "namespace": "text", "value": "text",
            "value_key": "integer", "seen_at": "timestamp"}),
+    Table("entities/merges", "a record that a source merged into another", "load", ("entity", "value"),
+          {"entity": "text", "source_key": "text", "value": "text", "seen_at": "timestamp"}),
     Table("identity/evidence", "an identity of a record in the form that is compared, or the reason why it identifies nobody", "stitch",
           ("source_key", "namespace", "value"),
           {"entity": "text", "source_key": "text", "record_key": "integer", "namespace": "text", "value": "text",

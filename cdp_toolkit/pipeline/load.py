@@ -1,14 +1,13 @@
 """Load: from outside into landing, and from there into records."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
-from cdp_toolkit.entities.build import build_entities
-from cdp_toolkit.entities.identities import record_identities
 from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.errors import ConnectorStopped, QuotaExhausted
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.pipeline.digests import digest
+from cdp_toolkit.pipeline.records import make_records
 from cdp_toolkit.sources.land import land
 from cdp_toolkit.sources.progress import Progress
 from cdp_toolkit.sources.source import Source
@@ -39,8 +38,8 @@ def load(
     Run
         Counts of rows landed, records and rejected values; ``details`` has the records of each entity.
     """
-    mappings = [about.mapping.model_dump() for about, _ in sources.values()]
-    with lake.run("load", definitions=digest(_recorded(lake), mappings)) as run:
+    told = [asdict(about) | {"mapping": about.mapping.model_dump()} for about, _ in sources.values()]
+    with lake.run("load", definitions=digest(_recorded(lake), told)) as run:
         run.next_step = "Find out who is who: `stitch`."
         run.counts["rows landed"] = 0
         for name in only:
@@ -55,7 +54,8 @@ def load(
         if run.is_repeat(*(f"landing/{each.name}/{name}" for each in delivered for name in each.objects)):
             run.nothing_to_do()
         else:
-            _make_records(run, lake, delivered)
+            for name, columns in make_records(run, lake, delivered).items():
+                run.notes.append(f"{name} has columns that nothing reads: {', '.join(columns)}. They stay in landing.")
         sizes = {entity: run.rows(f"entities/{entity}") for entity in lake.model.recorded}
         run.counts |= {"records": sum(sizes.values()), "rejected values": run.rows("entities/_rejected")}
         run.details["records"] = sizes
@@ -66,16 +66,6 @@ def _tell_stopped(run: OpenRun, name: str, stopped: ConnectorStopped) -> None:
     run.problems.append(f"{name}: {stopped.message} {stopped.hint}".rstrip())
     if isinstance(stopped, QuotaExhausted):
         run.next_step = f"Go on with {name} after {stopped.resume_at:%Y-%m-%d %H:%M} UTC: `load`."
-
-
-def _make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> None:
-    built = build_entities(sources, run.scan, lake.model, lake.engine)
-    # Identities are taken from the tables just written: the landed text is read and typed once.
-    records = {entity: run.replace(f"entities/{entity}", rows) for entity, rows in built.entities.items()}
-    run.replace("entities/identities", record_identities(records, built.merges, lake.model, lake.engine))
-    run.replace("entities/_rejected", built.rejected)
-    for name, columns in built.unknown_columns.items():
-        run.notes.append(f"{name} has columns that nothing reads: {', '.join(columns)}. They stay in landing.")
 
 
 def _recorded(lake: Lake) -> dict[str, list[dict[str, object]]]:

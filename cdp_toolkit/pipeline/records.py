@@ -1,0 +1,113 @@
+"""The step of a load that makes records: of what is new where that is little, else of all that has landed."""
+
+from collections.abc import Mapping, Sequence
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.entities.build import Built, build_entities
+from cdp_toolkit.entities.identities import record_identities
+from cdp_toolkit.entities.increment import lay_over, rows_of
+from cdp_toolkit.entities.landed import LandedSource
+from cdp_toolkit.lake import Lake, OpenRun
+
+_MOST_NEW = 0.3  # above this share of what has landed, reading all of it is as quick
+_KEPT = ("entities/merges", "entities/identities", "entities/_rejected")
+
+
+def make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> dict[str, list[str]]:
+    """Write ``entities/``.
+
+    Parameters
+    ----------
+    run
+        The load that is on.
+    lake
+        Shows the tables as they were before it.
+    sources
+        Sources, with the objects that they have delivered.
+
+    Returns
+    -------
+    dict
+        Delivered columns that nothing reads, by ``source/object``.
+    """
+    new = _new_rows(run, lake, sources)
+    if new is None:
+        return _make_all(run, lake, sources)
+    built = build_entities(sources, run.scan, lake.model, lake.engine, new=new.get)
+    _lay_over(run, lake, built)
+    return built.unknown_columns
+
+
+def _make_all(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> dict[str, list[str]]:
+    built = build_entities(sources, run.scan, lake.model, lake.engine)
+    # Identities are taken from the tables just written: the landed text is read and typed once.
+    records = {entity: run.replace(f"entities/{entity}", rows) for entity, rows in built.entities.items()}
+    merges = run.replace("entities/merges", built.merges)
+    run.replace("entities/identities", record_identities(records, merges, lake.model, lake.engine))
+    run.replace("entities/_rejected", built.rejected)
+    return built.unknown_columns
+
+
+def _lay_over(run: OpenRun, lake: Lake, built: Built) -> None:
+    engine = lake.engine
+    changed: dict[str, Frame] = {}
+    for name in built.told:
+        table = f"entities/{name}"
+        found = lay_over(run.scan(table), built.entities[name], lake.model.entities[name], engine)
+        changed[name] = found.rows
+        _write(run, table, found.rows, found.kept)
+    merges = engine.materialise(built.merges)
+    run.append("entities/merges", merges)
+    _lay_over_identities(run, lake, _keys(changed, merges, engine))
+    run.append("entities/_rejected", built.rejected)
+
+
+def _lay_over_identities(run: OpenRun, lake: Lake, keys: Frame) -> None:
+    """Say anew what identifies the records of the given ``entity`` and ``source_key``."""
+    own, engine = ["entity", "source_key"], lake.engine
+    records = {
+        name: run.scan(f"entities/{name}").join(keys.filter(nw.col("entity") == name), on="source_key", how="semi")
+        for name in lake.model.recorded
+    }
+    told = record_identities(records, run.scan("entities/merges"), lake.model, engine)
+    identities = run.scan("entities/identities")
+    is_known = rows_of(identities.join(keys, on=own, how="semi"), engine)
+    kept = identities.join(keys, on=own, how="anti") if is_known else None
+    _write(run, "entities/identities", engine.materialise(told), kept)
+
+
+def _keys(changed: Mapping[str, Frame], merges: Frame, engine: Engine) -> Frame:
+    """Return the records whose identities may be other ones now: those that changed, and the winners of merges."""
+    told = [rows.select("source_key", entity=nw.lit(name)) for name, rows in changed.items()]
+    found = nw.concat([*told, merges.select("source_key", "entity")]).unique(["entity", "source_key"])
+    return engine.materialise(found)
+
+
+def _write(run: OpenRun, table: str, rows: Frame, kept: Frame | None) -> None:
+    if kept is None:
+        run.append(table, rows)
+    else:
+        columns = rows.collect_schema().names()
+        run.replace(table, nw.concat([kept.select(columns), rows]))
+
+
+def _new_rows(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> dict[str, Frame] | None:
+    """Return the rows of each landed table since the last load; None where all are to be read."""
+    before = run.read_before()
+    if before is None or not all(run.exists(table) for table in _KEPT):
+        return None
+    new: dict[str, Frame] = {}
+    landed = added = 0
+    for source in sources:
+        asked = {lookup.object for lookup in source.mapping.lookups.values()}
+        for name in source.objects:
+            table = f"landing/{source.name}/{name}"
+            rows = run.grown(table, before.get(table))
+            more = None if rows is None else rows_of(rows, lake.engine)
+            if rows is None or more is None or (more and source.mapping.find(name) in asked):
+                return None  # what is gone, or was looked up by others, changes records that are there
+            new |= {table: rows} if more else {}
+            landed, added = landed + run.rows(table), added + more
+    return new if added <= _MOST_NEW * landed else None
