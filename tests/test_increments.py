@@ -86,7 +86,7 @@ def read_everything_again(folder):
     Workspace(folder).load()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deliveries=st.lists(DELIVERY.filter(bool), min_size=1, max_size=4))
 def test_what_is_new_is_laid_over_what_is_there_as_if_all_were_read_again(deliver, deliveries):
     folder = deliver(deliveries)
