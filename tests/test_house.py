@@ -69,7 +69,7 @@ def test_importing_the_package_imports_no_engine_and_nothing_of_jupyter_before_i
     )
 
 
-@pytest.mark.parametrize("vendor", ["marketo", "salesforce"])
+@pytest.mark.parametrize("vendor", ["marketo", "salesforce", "braze"])
 def test_a_vendor_is_named_in_its_connector_and_in_the_demo_only(vendor):
     rooms = (path for path in PACKAGE.rglob("*.py") if path.relative_to(PACKAGE).parts[0] not in {"connectors", "demo"})
 
