@@ -5,6 +5,7 @@ A vendor tells three things: where (``base_url``), who (``Access``, such as a ``
 ends in an answer or in one of the toolkit's errors, none of which holds a secret that was revealed.
 """
 
+import logging
 import threading
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ from cdp_toolkit.secrets import redact
 from cdp_toolkit.sources.budget import Budget
 
 _RENEWALS = 2
+# Who wants to see each repetition sets up logging; without it, Python would write a bare word to standard error.
+logging.getLogger("stamina").addHandler(logging.NullHandler())
 
 
 class RefusedError(SourceError):

@@ -54,7 +54,7 @@ def _listener() -> socket.socket:
 
 def _config(app: Any, lifespan: str = "off") -> uvicorn.Config:
     waits = {"timeout_graceful_shutdown": 1, "timeout_keep_alive": 60}
-    return uvicorn.Config(app, log_level="error", lifespan=lifespan, **waits)
+    return uvicorn.Config(app, log_level="critical", lifespan=lifespan, **waits)
 
 
 if __name__ == "__main__":
