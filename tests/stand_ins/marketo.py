@@ -9,7 +9,6 @@ import re
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -43,6 +42,7 @@ class MarketoStandIn:
     calls: list[str] = field(default_factory=list)
     codes: Counter[str] = field(default_factory=Counter)
     created_leads: int = 0
+    most_matches: int = 1000
     most_at_once: int = 0
 
     def __post_init__(self) -> None:
@@ -176,6 +176,3 @@ def make_app(
     """Make the app of an instance of some size, to be served by another process."""
     world = World.of(leads, activities_each, **options)
     return MarketoStandIn(world, every, window=(window[0], window[1]), quota=10**9).app
-
-
-Handler = Callable[..., dict[str, Any] | Response]

@@ -66,11 +66,22 @@ def describe_leads(marketo: Marketo) -> Described:
     """
     described = marketo.get("/rest/v1/leads/describe.json")["result"]
     fields = {each["rest"]["name"]: each["dataType"] for each in described if "rest" in each}
-    return Described(fields | ({"ecids": "string"} if _has_ecids(marketo) else {}))
+    return Described(fields | ({"ecids": "string"} if has_ecids(marketo) else {}))
 
 
-def _has_ecids(marketo: Marketo) -> bool:
-    """Tell whether the subscription shares audiences with the Experience Cloud; only then it takes this field."""
+def has_ecids(marketo: Marketo) -> bool:
+    """Tell whether a subscription shares audiences with the Experience Cloud; only then leads have ECIDs.
+
+    Parameters
+    ----------
+    marketo
+        The instance.
+
+    Returns
+    -------
+    bool
+        Whether it takes the field ``ecids``.
+    """
     try:
         marketo.get("/rest/v1/leads.json", filterType="id", filterValues=[1], fields=["id", "ecids"])
     except RefusedError:

@@ -12,12 +12,12 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from cdp_toolkit.connectors.exports import Export
+from cdp_toolkit.connectors.marketo.static_list import check_lists
 from cdp_toolkit.destinations.definition import Destination, Mode, read_settings
 from cdp_toolkit.destinations.destination import DELIVERED, Batch, Limits, Outcome
-from cdp_toolkit.errors import ConfigError
 
 
-class StaticListSettings(BaseModel):
+class StaticListFileSettings(BaseModel):
     """Settings of a static-list file.
 
     Parameters
@@ -62,19 +62,8 @@ class StaticListFile:
     limits = Limits()
 
     def __init__(self, destination: Destination, folder: Path) -> None:
-        settings = read_settings(destination, StaticListSettings)
-        if destination.mapping:
-            raise ConfigError(
-                "A static list takes e-mail and ECID, and nothing else.",
-                where=f"{destination.where}, mapping",
-                hint="Delete `mapping`.",
-            )
-        if settings.list and len(destination.audiences) > 1:
-            raise ConfigError(
-                f"{len(destination.audiences)} audiences would share the list {settings.list!r}.",
-                where=f"{destination.where}, list",
-                hint="Leave `list` out, or make a destination for each audience.",
-            )
+        settings = read_settings(destination, StaticListFileSettings)
+        check_lists(destination, settings.list)
         self._list = settings.list
         self.requires_instance = settings.instance
         self._export = Export.at(settings.path, ".csv", destination, folder)

@@ -1,0 +1,180 @@
+"""A static list gets the leads that exist in Marketo, loses those who left, and makes nobody."""
+
+import httpx
+import pytest
+
+from cdp_toolkit.connectors.marketo.static_list import StaticList
+from cdp_toolkit.destinations.definition import Destination
+from cdp_toolkit.errors import ConfigError
+from cdp_toolkit.findings import look_at
+from tests.stand_ins.marketo import MarketoStandIn
+from tests.stand_ins.marketo_api import CREATORS
+from tests.stand_ins.marketo_world import World
+from tests.stand_ins.serve import serving
+
+PACE = {"poll_s": 0.001, "first_pause_s": 0.001, "calls": 100_000, "seconds": 0.05}
+
+
+@pytest.fixture
+def marketo(monkeypatch):
+    monkeypatch.setenv("MARKETO_SECRET", "secret-of-ours")
+    stand_in = MarketoStandIn(World.of(50), window=(100_000, 0.05))
+    stand_in.world.lists = {1001: {"id": 1001, "name": "buyers", "updatedAt": "2026-01-01T00:00:00Z+0000"}}
+    with serving(stand_in.app) as url:
+        stand_in.url = url
+        yield stand_in
+
+
+@pytest.fixture
+def static_list(marketo):
+    def define(**settings):
+        named = {
+            "name": "newsletter", "type": "marketo", "audiences": ["buyers"], "base_url": f"{marketo.url}/rest",
+            "client_id": "ours", "client_secret": "${env:MARKETO_SECRET}", "pace": PACE,
+        }  # fmt: skip
+        return Destination(**(named | settings))
+
+    return define
+
+
+@pytest.fixture
+def activate(world, static_list):
+    def run(**settings):
+        destination = static_list(**settings)
+        return world.activate(destination, StaticList(destination, world.folder))
+
+    return run
+
+
+def email(number):
+    return f"p{number}@company{number % 997}.example"
+
+
+def members(marketo, number=1001):
+    return sorted(marketo.world.members.get(number, {}))
+
+
+def test_leads_join_by_their_address_and_leave_by_their_id(world, marketo, activate):
+    world.lead(1, "buyers", email=email(7))
+    world.lead(2, "buyers", email=email(8).upper())
+    activate()
+    joined = members(marketo)
+
+    world.leave(1)
+    marketo.world.change(7, "email", "other@acme.example")
+    activate()
+
+    assert (joined, members(marketo)) == ([7, 8], [8])
+
+
+def test_whom_marketo_does_not_know_is_refused_and_never_made(world, marketo, activate):
+    world.lead(1, "buyers", email=email(7))
+    world.lead(2, "buyers", email="nobody@acme.example")
+
+    done = activate()
+
+    assert members(marketo) == [7]
+    assert (done.counts["added"], done.counts["refused"]) == (1, 1)
+    assert marketo.created_leads == 0
+
+
+def test_the_stand_in_would_notice_a_lead_that_is_made(marketo):
+    token = httpx.post(
+        f"{marketo.url}/identity/oauth/token",
+        data={"grant_type": "client_credentials", "client_id": "ours", "client_secret": "secret-of-ours"},
+    ).json()["access_token"]
+
+    for each in CREATORS:
+        path = each.split()[1].replace("{id}", "123-ABC-456")
+        httpx.post(marketo.url + path, json={}, headers={"Authorization": f"Bearer {token}"})
+
+    assert marketo.created_leads == len(CREATORS)
+
+
+def test_whatever_the_api_does_the_list_is_right_and_no_lead_was_made(world, marketo, activate):
+    marketo.every = {"expire": 3, "606": 4, "615": 5, "502": 6, "500": 7}
+    for number in range(1, 41):
+        world.lead(number, "buyers", email=email(number))
+    world.lead(99, "buyers", email="nobody@acme.example")
+
+    activate()
+    world.leave(5)
+    activate()
+
+    made = {call for call in marketo.calls if call in CREATORS or "/subscriptions/" in call}
+    assert members(marketo) == [each for each in range(1, 41) if each != 5]
+    assert (made, marketo.created_leads) == (set(), 0)
+
+
+def test_a_batch_that_comes_twice_changes_nothing(world, marketo, activate):
+    world.lead(1, "buyers", email=email(7))
+    activate()
+
+    world.forget_answers()
+    again = activate()
+
+    assert members(marketo) == [7]
+    assert again.failed == []
+
+
+def test_a_list_that_is_not_there_is_made_in_its_folder(world, marketo, activate):
+    marketo.world.lists = {}
+    world.lead(1, "buyers", email=email(7))
+
+    activate(folder="Lead Database")
+
+    assert [each["name"] for each in marketo.world.lists.values()] == ["buyers"]
+    assert members(marketo) == [7]
+
+
+def test_without_a_folder_nothing_is_made_and_the_error_says_what_to_do(world, marketo, activate):
+    marketo.world.lists = {}
+    world.lead(1, "buyers", email=email(7))
+
+    done = activate()
+
+    assert "no static list 'buyers'" in done.failed[0].message
+    assert "folder" in done.failed[0].hint
+
+
+@pytest.mark.parametrize(("settings", "joined"), [({}, [7, 51]), ({"duplicates": "newest"}, [51])])
+def test_of_leads_with_one_address_all_or_the_newest_join(world, marketo, activate, settings, joined):
+    marketo.world.add(email=email(7))
+    world.lead(1, "buyers", email=email(7))
+
+    activate(**settings)
+
+    assert members(marketo) == joined
+
+
+def test_addresses_that_too_many_leads_have_are_asked_in_smaller_parts(world, marketo, activate):
+    marketo.most_matches = 10
+    for number in range(1, 31):
+        world.lead(number, "buyers", email=email(number))
+
+    activate()
+
+    assert members(marketo) == list(range(1, 31))
+
+
+def test_a_lead_that_is_gone_since_is_no_failure_when_it_leaves(world, marketo, activate):
+    world.lead(1, "buyers", email=email(7))
+    activate()
+
+    marketo.world.delete(7)
+    world.leave(1)
+    done = activate()
+
+    assert (done.failed, done.counts["removed"]) == ([], 1)
+
+
+@pytest.mark.parametrize("settings", [{"mapping": {"name": "last_name"}}, {"audiences": ["a", "b"], "list": "one"}])
+def test_more_than_two_fields_or_a_shared_list_is_refused_by_the_definition(world, static_list, settings):
+    with pytest.raises(ConfigError):
+        StaticList(static_list(**settings), world.folder)
+
+
+def test_a_look_at_the_connection_names_the_list_that_is_missing(world, static_list):
+    found = look_at(StaticList(static_list(list="Nobody's"), world.folder))
+
+    assert [(each.what, each.status) for each in found] == [("login", "ok"), ("list Nobody's", "problem")]
