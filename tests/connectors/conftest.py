@@ -6,11 +6,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 import cdp_toolkit as cdp
+from cdp_toolkit.connectors.dynamics.source import DynamicsSource
 from cdp_toolkit.connectors.hubspot.source import HubSpotSource
 from cdp_toolkit.connectors.limits import Patience
 from cdp_toolkit.connectors.salesforce.source import SalesforceSource
 from cdp_toolkit.engines import open_engine
 from cdp_toolkit.lake import Lake
+from tests.stand_ins.dynamics import Dynamics
 from tests.stand_ins.hubspot import HubSpot
 from tests.stand_ins.salesforce import Salesforce
 from tests.stand_ins.salesforce_objects import define_standard
@@ -47,6 +49,16 @@ def hubspot(monkeypatch):
     monkeypatch.setattr(HubSpotSource, "patience", QUICK)
     with serving(account.app) as account.url:
         yield account
+
+
+@pytest.fixture
+def dynamics(monkeypatch):
+    """Serve an empty environment, and the login to it, at its ``url``."""
+    environment = Dynamics()
+    monkeypatch.setenv("DYNAMICS_SECRET", environment.secret)
+    monkeypatch.setattr(DynamicsSource, "patience", QUICK)
+    with serving(environment.app) as environment.url:
+        yield environment
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from cdp_toolkit.connectors.differences import differences, landed_columns
 from cdp_toolkit.connectors.hubspot.client import ASSOCIATED, Client
-from cdp_toolkit.connectors.hubspot.differences import differences, landed_columns
 from cdp_toolkit.sources.rows import Page, gather
 from cdp_toolkit.sources.source import Batch, Cursor, Delivered
 from cdp_toolkit.sources.windows import stamp

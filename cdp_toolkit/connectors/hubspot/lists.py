@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from cdp_toolkit.connectors.differences import differences, landed_columns
 from cdp_toolkit.connectors.hubspot.client import Client
-from cdp_toolkit.connectors.hubspot.differences import differences, landed_columns
 from cdp_toolkit.sources.rows import Page, gather
 from cdp_toolkit.sources.source import Batch, Delivered
 from cdp_toolkit.sources.windows import stamp

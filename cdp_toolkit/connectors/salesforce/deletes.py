@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import polars as pl
-
+from cdp_toolkit.connectors.differences import missing
 from cdp_toolkit.connectors.http import RefusedError
 from cdp_toolkit.connectors.salesforce.bulk import Bulk
 from cdp_toolkit.connectors.salesforce.client import Client, select
@@ -21,7 +20,6 @@ from cdp_toolkit.sources.windows import moment, stamp
 _TOLD_FOR = timedelta(days=15) - timedelta(hours=1)
 _SHORTEST = timedelta(minutes=2)
 _TOMBSTONE = ("Id", "IsDeleted", "SystemModstamp")
-_TEXTS = dict.fromkeys(_TOMBSTONE, pl.String)
 
 
 def deletes(client: Client, bulk: Bulk, name: str, cursor: Cursor, delivered: Delivered) -> Iterator[Batch]:
@@ -70,13 +68,10 @@ def _told(client: Client, name: str, since: datetime, until: datetime) -> Iterat
 
 
 def _missing(bulk: Bulk, name: str, delivered: Delivered, now: datetime) -> Iterator[Batch]:
-    there = pl.concat([pl.DataFrame(page) for page in bulk.rows(select(["Id"], name))])
-    landed = pl.concat([pl.DataFrame(schema=_TEXTS), *(pl.DataFrame(batch) for batch in delivered(name, _TOMBSTONE))])
-    latest = landed.sort("SystemModstamp", "IsDeleted").unique("Id", keep="last", maintain_order=True)
-    missing = latest.filter(pl.col("IsDeleted") != "true").join(there, on="Id", how="anti")
-    rows = [_deleted(each, now) for each in missing["Id"].sort()]
-    note = f"{name} was not read for two weeks: its records were compared one by one, and {len(rows):,} are no more."
-    yield _batch(f"{name} compared", rows, {"deleted_until": stamp(now)}, None, note)
+    there = (page["Id"].to_pylist() for page in bulk.rows(select(["Id"], name)))
+    gone = missing(delivered(name, ["Id", "IsDeleted", "_batch"]), there, key="Id", gone="IsDeleted")
+    note = f"{name} was not read for two weeks: its records were compared one by one, and {len(gone):,} are no more."
+    yield _batch(f"{name} compared", [_deleted(each, now) for each in gone], {"deleted_until": stamp(now)}, None, note)
 
 
 def _deleted(record: str, at: datetime) -> dict[str, Any]:
