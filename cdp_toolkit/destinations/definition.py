@@ -1,6 +1,6 @@
 """What a user may say about a destination: the same in Python and in ``destinations/<name>.yaml``."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -156,3 +156,41 @@ def read_settings(destination: Destination, kind: type[Settings]) -> Settings:
             where=destination.where,
             hint=f"{first['msg']}.",
         ) from error
+
+
+def keyed_fields(destination: Destination, key: str, *, taken: Iterable[str] = ()) -> dict[str, str]:
+    """Return the mapped fields of a destination that knows a row by one of them.
+
+    Parameters
+    ----------
+    destination
+        Its definition.
+    key
+        That field; ``profile_id`` needs no mapping.
+    taken
+        Names that the connector itself uses.
+
+    Returns
+    -------
+    dict
+        Column or path by field.
+
+    Raises
+    ------
+    UnknownNameError
+        If the key is not mapped; with the nearest names.
+    ConfigError
+        If a field has a name that is taken.
+    """
+    own = {"profile_id": "profile_id"} if key == "profile_id" else {}
+    fields = own | destination.mapping
+    if key not in fields:
+        raise UnknownNameError("mapped field", key, fields, where=f"{destination.where}, key")
+    for name in taken:
+        if name in fields:
+            raise ConfigError(
+                f"The field {name!r} is what {destination.type} itself says of a row.",
+                where=f"{destination.where}, mapping",
+                hint="Call yours something else.",
+            )
+    return fields

@@ -8,9 +8,9 @@ import polars as pl
 from pydantic import BaseModel, ConfigDict
 
 from cdp_toolkit.connectors.exports import Export
-from cdp_toolkit.destinations.definition import Destination, Mode, read_settings
+from cdp_toolkit.destinations.definition import Destination, Mode, keyed_fields, read_settings
 from cdp_toolkit.destinations.destination import DELIVERED, Batch, Limits, Outcome
-from cdp_toolkit.errors import ConfigError, UnknownNameError
+from cdp_toolkit.errors import ConfigError
 
 Format = Literal["csv", "parquet", "ndjson"]
 
@@ -66,7 +66,8 @@ class FilesConnection:
         self._format = _format(settings, destination)
         self._delimiter = settings.delimiter
         self._export = Export.at(settings.path, f".{self._format}", destination, folder)
-        self.fields: Mapping[str, str] = _fields(settings.key, destination)
+        taken = ("action",) if destination.mode in {"mirror", "add_only"} else ()
+        self.fields: Mapping[str, str] = keyed_fields(destination, settings.key, taken=taken)
         self.identity = (settings.key,)
 
     def deliver(self, batch: Batch) -> Sequence[Outcome]:
@@ -113,18 +114,3 @@ def _format(settings: FilesSettings, destination: Destination) -> Format:
             hint="Leave `format` out, or name the file by it.",
         )
     return settings.format or named or "csv"
-
-
-def _fields(key: str, destination: Destination) -> dict[str, str]:
-    fields = dict(destination.mapping)
-    if key == "profile_id":
-        fields = {"profile_id": "profile_id"} | fields
-    if key not in fields:
-        raise UnknownNameError("mapped field", key, fields, where=f"{destination.where}, key")
-    if "action" in fields and destination.mode in {"mirror", "add_only"}:
-        raise ConfigError(
-            "The field 'action' is what the file says of a row.",
-            where=f"{destination.where}, mapping",
-            hint="Call yours something else.",
-        )
-    return fields

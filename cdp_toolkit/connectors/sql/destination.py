@@ -1,7 +1,7 @@
 """Audiences as rows of a table: who is in, since when, and who left when."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -14,9 +14,9 @@ from cdp_toolkit.connectors.sql.adbc import quoted_table
 from cdp_toolkit.connectors.sql.database import told
 from cdp_toolkit.connectors.sql.merge import OWN, STAGE, Merge
 from cdp_toolkit.connectors.sql.opening import WRITTEN, not_written, open_for_writing
-from cdp_toolkit.destinations.definition import Destination, Mode, read_settings
+from cdp_toolkit.destinations.definition import Destination, Mode, keyed_fields, read_settings
 from cdp_toolkit.destinations.destination import DELIVERED, Batch, Limits, Outcome
-from cdp_toolkit.errors import ActivationError, ConfigError, UnknownNameError
+from cdp_toolkit.errors import ActivationError, UnknownNameError
 from cdp_toolkit.findings import Finding
 from cdp_toolkit.secrets import Address
 
@@ -94,7 +94,7 @@ class SqlConnection:
         for macro in re.findall(r"\{(.*?)\}", self._settings.table):
             if macro not in _MACROS:
                 raise UnknownNameError("macro", macro, _MACROS, where=f"{self._where}, table")
-        self.fields = _fields(self._settings.key, destination)
+        self.fields = keyed_fields(destination, self._settings.key, taken=OWN)
         self.identity = (self._settings.key,)
 
     def deliver(self, batch: Batch) -> Sequence[Outcome]:
@@ -190,18 +190,3 @@ def _columns(connection: Any, table: str) -> list[str] | None:
         raise
     finally:
         connection.rollback()
-
-
-def _fields(key: str, destination: Destination) -> Mapping[str, str]:
-    fields = dict(destination.mapping)
-    if key == "profile_id":
-        fields = {"profile_id": "profile_id"} | fields
-    if key not in fields:
-        raise UnknownNameError("mapped field", key, fields, where=f"{destination.where}, key")
-    for name in OWN.keys() & fields.keys():
-        raise ConfigError(
-            f"The field {name!r} is a column that the table has anyway.",
-            where=f"{destination.where}, mapping",
-            hint="Call yours something else.",
-        )
-    return fields

@@ -1,0 +1,1 @@
+"""Any receiver of JSON over HTTP."""
