@@ -4,7 +4,7 @@ SPARK := .venv/.ready-spark
 BIN := .venv/bin
 DEMO ?= demo
 
-.PHONY: help setup demo test test-spark check lab bench docs lock clean
+.PHONY: help setup demo test test-spark test-browser check lab bench docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -25,7 +25,7 @@ $(SPARK): $(STAMP) requirements-spark.lock
 	@touch $@
 
 test: $(STAMP) ## run all tests that need no cluster
-	$(BIN)/pytest --numprocesses=auto --dist=worksteal --quiet -m "not spark"
+	$(BIN)/pytest --numprocesses=auto --dist=worksteal --quiet -m "not spark and not browser"
 
 # What Sail is held to; see docs/engines.md for what it does not do yet. In one process: in a worker of pytest-xdist the main
 # module has neither a file nor a spec, and pyspark takes that for a doctest of its own and looks for a whole Spark.
@@ -33,6 +33,10 @@ SPARK_TESTS ?= tests/engines tests/lake tests/identity/test_graph.py tests/segme
 
 test-spark: $(SPARK) ## run the tests of the engine spark, on Sail
 	$(BIN)/pytest --quiet -m spark $(SPARK_TESTS)
+
+# Screenshots are kept in build/screenshots, or where CDP_SCREENSHOTS says.
+test-browser: $(STAMP) ## run the notebooks in a JupyterLab, in Chromium
+	$(BIN)/pytest --quiet -m browser tests/browser
 
 check: $(STAMP) ## format, lint, types, import contracts, docstrings, dead code
 	$(BIN)/ruff format --check

@@ -120,7 +120,7 @@ class _Profile:
             )),
             Section("Identity", "Which records are this person, what ties them, and what was not allowed to.", (
                 self._graph(),
-                Card("Records", self._people(_filled(_rows(near["components"], drop=("person_key", "source_type", "source_instance", "source_id"))))),
+                Card("Records", self._people(_filled(_rows(near["components"], drop=("person_key", "source_type", "source_instance", "source_id")))), is_wide=True),
             )),
         )  # fmt: skip
 

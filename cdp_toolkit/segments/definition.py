@@ -1,6 +1,7 @@
 """What a user may say about an audience."""
 
 import re
+from html import escape
 from typing import Annotated, Any, Literal, Self
 
 import yaml
@@ -147,6 +148,10 @@ class Segment(BaseModel):
             name: _Block(rule) if name == "pql" else chosen[name] for name in type(self).model_fields if name in chosen
         }
         return yaml.dump(settings, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+    def _repr_html_(self) -> str:
+        head = f"<b>{escape(self.name)}</b> ({self.entity}, {self.status})<br>{escape(self.description)}"
+        return f"<div>{head}<pre style='white-space:pre-wrap'>{escape(self.rule.strip())}</pre></div>"
 
 
 def _is_name(entry: str) -> bool:

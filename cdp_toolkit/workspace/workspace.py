@@ -1,5 +1,9 @@
 """The folder that an analyst works in, with one short method for everything it is asked."""
 
+import datetime as dt
+from collections.abc import Iterable
+from html import escape
+
 from cdp_toolkit.workspace.activation import Activation
 from cdp_toolkit.workspace.checks import Checks
 from cdp_toolkit.workspace.questions import Questions
@@ -34,3 +38,23 @@ class Workspace(Verbs, Activation, Questions, Results, Checks):
         """Return the name, the folder and how much is defined."""
         counts = f"{len(self.settings.sources)} sources, {len(self.segments)} segments, {len(self.destinations)} destinations"
         return f"Workspace {self.settings.name!r} in {self.folder}: {counts}"
+
+    def _repr_html_(self) -> str:
+        told = {name: self.lake.log.last(name) for name in ("load", "stitch", "evaluate", "activate")}
+        runs = "".join(
+            f"<tr><td>{verb}</td><td>{last['outcome'] if last else 'not yet'}</td>"
+            f"<td>{_at(last['started_at']) if last else ''}</td></tr>"
+            for verb, last in told.items()
+        )
+        known: dict[str, Iterable[str]] = {
+            "sources": self.settings.sources, "segments": self.segments, "destinations": self.destinations
+        }  # fmt: skip
+        defined = "".join(
+            f"<tr><td>{kind}</td><td colspan=2 style='text-align:left'>{escape(', '.join(names)) or 'none'}</td></tr>"
+            for kind, names in known.items()
+        )
+        return f"<b>{escape(self.settings.name)}</b> in <code>{escape(str(self.folder))}</code><table>{defined}{runs}</table>"
+
+
+def _at(time: dt.datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M} UTC"

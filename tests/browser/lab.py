@@ -1,5 +1,6 @@
 """A JupyterLab of its own on loopback, and a Chromium that reaches nothing else."""
 
+import json
 import os
 import secrets
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import nbformat
 from playwright.sync_api import Page, Route, sync_playwright
 
 CHROMIUM = next(
@@ -54,10 +56,10 @@ def running_lab(folder: Path, home: Path) -> Iterator[Lab]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token = secrets.token_hex(16)
+    _settings(home / "config" / "lab" / "user-settings" / "@jupyterlab")
     own = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
-               f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--LabApp.news_url=None",
-               "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
+               f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"]  # fmt: skip
     with (home / "lab.log").open("w") as log:
         process = subprocess.Popen(
             command,
@@ -74,6 +76,38 @@ def running_lab(folder: Path, home: Path) -> Iterator[Lab]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=20)
+
+
+def _settings(folder: Path) -> None:
+    """Ask nobody for news, and draw all cells, not those in sight alone."""
+    for name, told in {
+        "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
+        "notebook-extension/tracker": {"windowingMode": "none"},
+    }.items():
+        file = folder / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(told), "utf-8")
+
+
+def open_notebook(page: Page, lab: Lab, path: str) -> None:
+    """Open a notebook and wait until its kernel answers."""
+    page.goto(lab.url(path))
+    page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.sessionContext")
+    page.evaluate("async () => { await window.jupyterapp.shell.currentWidget.sessionContext.ready; }")
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
+    )
+
+
+def run_all(page: Page) -> None:
+    """Run all cells, and wait for the last."""
+    page.evaluate("async () => { await window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+
+
+def saved(page: Page, lab: Lab, path: str) -> nbformat.NotebookNode:
+    """Save the notebook that is open, and read it back."""
+    page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save'); }")
+    return nbformat.read(lab.folder / path, as_version=4)
 
 
 def _wait_for(url: str, process: subprocess.Popen, log: Path) -> None:

@@ -137,3 +137,10 @@ def test_freshness_tells_the_newest_record_of_each_source(ws):
     newest = ws.scan("entities/person").group_by("source_type").agg(pl.col("updated_at").max()).collect()
     told = dict(fresh.filter(pl.col("entity") == "people").select("source", "last_changed").iter_rows())
     assert told == dict(newest.iter_rows())
+
+
+def test_a_workspace_and_a_segment_show_themselves_with_everything_escaped(ws):
+    page = ws._repr_html_() + ws.segments["high_scores"].model_copy(update={"description": "<b>&"})._repr_html_()
+
+    assert all(text in page for text in ("decision_makers", "evaluate", "b2b.personScore &gt; 80", "&lt;b&gt;&amp;"))
+    assert str(ws.folder) in repr(ws)
