@@ -48,3 +48,11 @@ def test_a_line_killed_again_and_again_ends_as_one_that_was_not(tmp_path, undist
 
     assert walk(folder) == 0
     assert rows(folder) == undisturbed
+
+
+def test_an_activation_killed_at_random_leaves_the_destination_with_the_audience_and_nobody_without_consent():
+    proof = Path(__file__).parents[2] / "benchmarks/kill_activate.py"
+
+    told = subprocess.run([sys.executable, proof, "--kills", "2", "--persons", "300"], capture_output=True, check=False)
+
+    assert told.returncode == 0, told
