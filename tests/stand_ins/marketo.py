@@ -92,8 +92,8 @@ class MarketoStandIn:
         path = request.url.path
         params = _params(request.query_params.multi_items())
         content = request.headers.get("content-type", "")
-        is_query = params.get("_method") == "GET"
         form = _params(parse_qsl(body.decode())) if "form-urlencoded" in content else {}
+        is_query = "GET" in {params.get("_method"), form.get("_method")}
         method = "GET" if is_query else request.method
         if is_query:
             params, form = {**form, "_method": "GET"}, {}

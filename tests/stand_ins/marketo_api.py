@@ -21,9 +21,11 @@ class Operation:
     row: tuple[str, ...] = ()
 
 
+# The definition asks of standard objects what only custom ones have, such as an ``apiName``; this is what the pages show.
 _OBJECT = ("fields", "searchableFields", "idField", "dedupeFields", "name", "createdAt", "updatedAt")
 _SEARCH = {"required": ("filterType", "filterValues"), "optional": PAGED}
 _ASSETS = ("maxReturn", "offset", "earliestUpdatedAt", "latestUpdatedAt")
+_ASSET = ("id", "name", "createdAt", "updatedAt", "folder")
 _ACTIVITY = ("id", "leadId", "activityDate", "activityTypeId", "attributes")
 _JOB = ("exportId", "status")
 
@@ -54,13 +56,16 @@ OPERATIONS = {
     ),
     "GET /rest/v1/lists/{id}/leads.json": Operation(optional=PAGED, row=("id",)),
     "POST /rest/v1/lists/{id}/leads.json": Operation(optional=("id",), body=("input",), row=("id",)),
-    "DELETE /rest/v1/lists/{id}/leads.json": Operation(("id",), body=("input",), row=("id",)),
+    # Called required both as parameter and in the body; the page on list membership shows the parameter alone.
+    "DELETE /rest/v1/lists/{id}/leads.json": Operation(optional=("id",), body=("input",), row=("id",)),
     "GET /rest/v1/lists/{id}/leads/ismember.json": Operation(optional=("id",), row=("id",)),
     "GET /rest/v1/stats/usage.json": Operation(row=("date",)),
-    "GET /rest/asset/v1/staticLists.json": Operation(optional=("folder", *_ASSETS), row=("id", "name")),
-    "POST /rest/asset/v1/staticLists.json": Operation(body=("folder", "name", "description"), row=("id", "name")),
-    "GET /rest/asset/v1/staticList/byName.json": Operation(("name",), row=("id", "name")),
-    "GET /rest/asset/v1/programs.json": Operation(optional=("filterType", *_ASSETS), row=("id", "name")),
+    "GET /rest/asset/v1/staticLists.json": Operation(optional=("folder", *_ASSETS), row=_ASSET),
+    "POST /rest/asset/v1/staticLists.json": Operation(body=("folder", "name", "description"), row=_ASSET),
+    "GET /rest/asset/v1/staticList/byName.json": Operation(("name",), row=_ASSET),
+    "GET /rest/asset/v1/programs.json": Operation(
+        optional=("filterType", *_ASSETS), row=(*_ASSET, "channel", "type", "status")
+    ),
     "GET /rest/asset/v1/folder/byName.json": Operation(("name",), ("type", "root", "workSpace"), row=("id", "name")),
     **{
         f"{method} /bulk/v1/{kind}/export{path}.json": operation

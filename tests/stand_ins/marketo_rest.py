@@ -11,7 +11,10 @@ from tests.stand_ins.marketo_errors import MarketoError
 from tests.stand_ins.marketo_world import TYPES, iso
 
 _PAGE, _SCAN = 300, 2000
-_ASSET_TIME = "{}+0000"
+_ASSET = {
+    "createdAt": "2017-07-27T01:38:33Z+0000", "updatedAt": "2017-07-27T01:38:33Z+0000", "folder": {"id": 7, "type": "Folder"},
+    "channel": "Webinar", "type": "Default", "status": "",
+}  # fmt: skip
 _OBJECTS = {
     "companies": ("id", ("externalCompanyId",), ("id", "externalCompanyId", "company")),
     "namedaccounts": ("marketoGUID", ("name",), ("marketoGUID", "name", "industry")),
@@ -67,7 +70,7 @@ class Rest:
             return self._make_list(told)
         if part == "staticList/byName":
             found = [each for each in self.world.lists.values() if each["name"] == params["name"]]
-            return {"result": found} if found else _nothing()
+            return {"result": [_ASSET | each for each in found]} if found else _nothing()
         if part == "folder/byName":
             folder = {"id": 7, "name": params["name"], "folderId": {"id": 7, "type": "Folder"}}
             return {"result": [folder]} if params["name"] == "Lead Database" else _nothing()
@@ -188,7 +191,7 @@ class Rest:
             raise MarketoError("709", "Static List with the same name already exists")
         number = max(self.world.lists, default=1000) + 1
         self.world.lists[number] = {"id": number, "name": told["name"], "updatedAt": iso(self.world.tick()) + "+0000"}
-        return {"result": [self.world.lists[number]]}
+        return {"result": [_ASSET | self.world.lists[number]]}
 
     def _assets(self, assets: dict[int, dict[str, Any]], params: dict[str, Any]) -> dict[str, Any]:
         offset, size = int(params.get("offset", 0)), int(params.get("maxReturn", 20))
@@ -196,7 +199,7 @@ class Rest:
             raise MarketoError("1003", "maxReturn must be between 1 and 200")
         first, last = (params.get(name) for name in ("earliestUpdatedAt", "latestUpdatedAt"))
         rows = [each for each in assets.values() if not first or first <= each["updatedAt"] <= last + "+"]
-        page = rows[offset : offset + size]
+        page = [_ASSET | each for each in rows[offset : offset + size]]
         return {"result": page} if page else _nothing()
 
     def _object(self, kind: str, params: dict[str, Any]) -> dict[str, Any]:
