@@ -9,6 +9,7 @@ import re
 import time
 import uuid
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -44,6 +45,7 @@ class MarketoStandIn:
     created_leads: int = 0
     most_matches: int = 1000
     most_at_once: int = 0
+    on_call: Callable[[int], None] = lambda _: None
 
     def __post_init__(self) -> None:
         self.rest, self.bulk = Rest(self), Bulk(self)
@@ -69,6 +71,7 @@ class MarketoStandIn:
     async def _answer(self, request: Request) -> Response:
         body, path = await request.body(), request.url.path
         self.calls.append(f"{request.method} {path}")
+        self.on_call(len(self.calls))
         if path == "/identity/oauth/token":
             return self._identity(dict(request.query_params) | dict(parse_qsl(body.decode())))
         self._running += 1

@@ -5,10 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from cdp_toolkit.connectors.marketo.source import MarketoSource
-from cdp_toolkit.engines import open_engine
 from cdp_toolkit.entities.catalogue import load_mapping
 from cdp_toolkit.entities.landed import LandedSource
-from cdp_toolkit.lake import Lake
 from cdp_toolkit.pipeline.load import load
 from tests.stand_ins.marketo import MarketoStandIn
 from tests.stand_ins.marketo_world import World
@@ -29,19 +27,24 @@ def marketo(monkeypatch):
 
 
 @pytest.fixture
-def lake(tmp_path):
-    return Lake(tmp_path / "lake", engine=open_engine())
+def settings(marketo):
+    """Return what a workspace says of the instance; more goes over it."""
+
+    def of(**more):
+        return {
+            "type": "marketo", "instance": "123-ABC-456", "base_url": f"{marketo.url}/rest", "client_id": "ours",
+            "client_secret": "${env:MARKETO_SECRET}", "since": SINCE, "pace": QUICK, **more,
+        }  # fmt: skip
+
+    return of
 
 
 @pytest.fixture
-def loading(marketo, lake, tmp_path):
-    """Load the instance as ``cdp load`` would; settings go over those of the test."""
+def loading(settings, lake, tmp_path):
+    """Load the instance as ``cdp load`` would."""
 
-    def run(**settings):
-        told = {
-            "type": "marketo", "base_url": f"{marketo.url}/rest", "client_id": "ours",
-            "client_secret": "${env:MARKETO_SECRET}", "since": SINCE, "pace": QUICK, **settings,
-        }  # fmt: skip
+    def run(**more):
+        told = settings(**more)
         mapping = load_mapping("marketo", lake.model)
         source = MarketoSource(told, folder=tmp_path, objects=mapping.files(), where="cdp.yaml, sources.mk")
         about = LandedSource("mk", "Marketo", "123-ABC-456", mapping)
