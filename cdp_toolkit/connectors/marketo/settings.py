@@ -86,7 +86,8 @@ class MarketoSettings(SourceSettings, MarketoLogin):
     overlap_minutes
         How far increments reach back, since Marketo shows late what happened.
     refresh_days
-        After how many days companies, named accounts, opportunities and roles are looked up again although no lead changed.
+        After how many days companies, named accounts and opportunities are looked up again although no lead changed; roles
+        after seven times as many.
     """
 
     objects: tuple[str, ...] | None = None
@@ -95,4 +96,4 @@ class MarketoSettings(SourceSettings, MarketoLogin):
     activity_types: Literal["known", "all"] | tuple[int, ...] = "known"
     calls_a_day: int = Field(default=40_000, gt=0)
     overlap_minutes: int = Field(default=15, ge=0)
-    refresh_days: int = Field(default=7, gt=0)
+    refresh_days: int = Field(default=1, gt=0)
