@@ -47,7 +47,7 @@ check: $(STAMP) ## format, lint, types, import contracts, docstrings, dead code
 	$(BIN)/vulture
 
 lab: $(STAMP) ## open JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/cdp lab
 
 bench: $(STAMP) ## measure each stage beside its bare limit, on PERSONS people
 	$(BIN)/python benchmarks/line.py --persons $(or $(PERSONS),100000)

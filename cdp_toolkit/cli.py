@@ -167,6 +167,44 @@ def run(
         _show(done)
 
 
+Given = Annotated[list[str] | None, typer.Option("-p", "--parameter", help="Such as as_of=today; may be repeated.")]
+
+
+@app.command()
+def notebook(
+    name: Annotated[str, typer.Argument(help="Name of a notebook, such as 12_audience_report, or its path.")],
+    parameter: Given = None,
+    *,
+    pdf: Annotated[bool, typer.Option(help="Print its page as PDF, too.")] = False,
+) -> None:
+    """Run one notebook unattended, and keep its page."""
+    from cdp_toolkit.explore.jobs.execute import execute, find_notebook, given
+
+    workspace = _workspace()
+    _show(execute(workspace, find_notebook(workspace, name), given(parameter or ()), pdf=pdf))
+
+
+@app.command()
+def schedule(
+    name: Annotated[str, typer.Argument(help="Name of a notebook, or its path.")],
+    when: Annotated[str, typer.Argument(help='As in a crontab: "0 6 * * *" is 6:00 every day.')],
+    parameter: Given = None,
+) -> None:
+    """Put a notebook on a schedule of the Lab; prints the lines for cron and Airflow."""
+    from cdp_toolkit.explore.jobs.execute import given
+    from cdp_toolkit.explore.jobs.schedule import schedule as put
+
+    _say(str(put(_workspace(), name, when, given(parameter or ()))))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context, folder: Annotated[Path, typer.Option(help="Folder that it shows.")] = Path()) -> None:
+    """Open JupyterLab on the notebooks."""
+    from cdp_toolkit.explore.jobs.lab import lab as start
+
+    raise typer.Exit(start(folder, *context.args))
+
+
 @app.command()
 def preview(
     pql: Annotated[str, typer.Option(help="The rule.")],

@@ -13,11 +13,35 @@ from cdp_toolkit.destinations.policies import Policies
 from cdp_toolkit.errors import ConfigError, DataError, nearest
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.profiles import MergePolicy
+from cdp_toolkit.secrets import Address
 from cdp_toolkit.segments.computed import ComputedAttribute
 from cdp_toolkit.sources.inlets import StreamSettings
 
 Definition = TypeVar("Definition", bound=BaseModel)
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Notify(BaseModel):
+    """Who is told when a notebook fails that nobody watches.
+
+    Parameters
+    ----------
+    webhook
+        An address that takes a message as JSON, such as one of a chat system: ``${env:TEAM_WEBHOOK}``.
+    email
+        Addresses.
+    smtp
+        Server that sends: ``smtp://user:${env:SMTP_PASSWORD}@mail.acme.example:587``, or ``smtps://``.
+    sender
+        Who it is from; the first of the addresses by default.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    webhook: str | None = None
+    email: tuple[str, ...] = ()
+    smtp: Address = "smtp://localhost"
+    sender: str = ""
 
 
 class Settings(BaseModel):
@@ -43,6 +67,8 @@ class Settings(BaseModel):
         Columns of people or accounts that a rule works out, by name.
     policies
         Who may be sent, which columns for what, and who is left in peace.
+    notify
+        Who is told when a notebook fails that nobody watches.
     stream
         Where messages are taken, and how often they are loaded.
     """
@@ -58,6 +84,7 @@ class Settings(BaseModel):
     merge_policies: dict[Name, MergePolicy] = {"default": MergePolicy()}
     computed_attributes: dict[Name, ComputedAttribute] = {}
     policies: Policies = Policies()
+    notify: Notify = Notify()
     stream: StreamSettings = StreamSettings()
 
     @field_validator("timezone")
