@@ -15,7 +15,8 @@ from cdp_toolkit.connectors.google.identifiers import identifiers
 from cdp_toolkit.connectors.google.login import service_account
 from cdp_toolkit.connectors.http import Http
 from cdp_toolkit.connectors.limits import Limiter, Patience
-from cdp_toolkit.connectors.roster import Moves, Roster, batch_errors, by_key, list_ids, mapped, texts
+from cdp_toolkit.connectors.moves import Moves, Roster, by_key
+from cdp_toolkit.connectors.roster import batch_errors, list_ids, mapped, texts
 from cdp_toolkit.connectors.token import Token
 from cdp_toolkit.destinations.definition import Destination, Mode, read_settings
 from cdp_toolkit.destinations.destination import Batch, Limits, Outcome

@@ -14,7 +14,8 @@ from cdp_toolkit.connectors.limits import Patience
 from cdp_toolkit.connectors.meta.answers import judge
 from cdp_toolkit.connectors.meta.client import Graph
 from cdp_toolkit.connectors.meta.keys import keys
-from cdp_toolkit.connectors.roster import Moves, Roster, batch_errors, by_key, list_ids, mapped, texts
+from cdp_toolkit.connectors.moves import Moves, Roster, by_key
+from cdp_toolkit.connectors.roster import batch_errors, list_ids, mapped, texts
 from cdp_toolkit.destinations.definition import Destination, Mode, read_settings
 from cdp_toolkit.destinations.destination import Batch, Limits, Outcome
 from cdp_toolkit.findings import Finding

@@ -106,7 +106,7 @@ def test_a_dry_run_calls_nobody_and_an_activation_leaves_nothing_to_do(platforms
     plans = {plan.destination: plan for plan in workspace.activate(dry_run=True)}
     calls = sum(len(each.switches.calls) for each in platforms.values())
 
-    run = workspace.activate()
+    run = workspace.activate(now=True)
 
     assert (plans["google"].totals["add"], plans["google"].refused) == (3, {"opted out of email": 1})
     assert plans["meta"].totals["add"] == 3
@@ -125,14 +125,14 @@ def test_a_dry_run_calls_nobody_and_an_activation_leaves_nothing_to_do(platforms
 
 def test_who_leaves_or_opts_out_is_taken_off_everywhere_also_when_platforms_fail_for_a_while(platforms, workspace):
     walk(workspace, contact(1), contact(2), contact(3), account(1), account(2))
-    workspace.activate()
+    workspace.activate(now=True)
     walk(workspace, contact(1), contact(2, title="CEO", day=2), contact(3, opted_out="true", day=2),
          account(1), account(2, "Retail", day=2))  # fmt: skip
     soon = json.dumps({"64": [{"type": "custom_audience", "estimated_time_to_regain_access": 0.0001}]})
     for each in platforms.values():
         each.switches.fail(503, {"error": {"code": 80003}}, Retry_After="0", X_Business_Use_Case_Usage=soon)
 
-    run = workspace.activate()
+    run = workspace.activate(now=True)
 
     assert (run.outcome, run.counts["failed"]) == ("done", 0)
     assert in_lists(platforms) == {
@@ -147,10 +147,10 @@ def test_who_leaves_or_opts_out_is_taken_off_everywhere_also_when_platforms_fail
 def test_one_platform_that_refuses_the_login_leaves_the_others_alone(platforms, workspace):
     walk(workspace, contact(1), account(1))
     platforms["linkedin"].token = "of-tomorrow"
-    partial = workspace.activate()
+    partial = workspace.activate(now=True)
     platforms["linkedin"].token = "AQX-linkedin-token"
 
-    whole = workspace.activate()
+    whole = workspace.activate(now=True)
 
     assert (partial.outcome, partial.counts["added"], partial.counts["failed"]) == ("partial", 3, 2)
     assert (whole.outcome, whole.counts["added"]) == ("done", 2)
