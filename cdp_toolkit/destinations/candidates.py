@@ -9,6 +9,8 @@ from cdp_toolkit.destinations.destination import Connection
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Entity
 
+_RECORD = "source_id"
+
 
 def current_members(members: Frame, destination: Destination) -> Frame:
     """Return who is in a destination's audiences now.
@@ -37,7 +39,7 @@ def field_columns(destination: Destination, connection: Connection, profiles: Fr
     destination
         For the error.
     connection
-        Says which fields are sent, and from where.
+        Says which fields are sent, and from where; ``source_id`` is the id of the record in the required source.
     profiles
         Profile table; its columns beyond the model, such as ``profile_id``, may be sent too.
     entity
@@ -53,7 +55,7 @@ def field_columns(destination: Destination, connection: Connection, profiles: Fr
     UnknownNameError
         If there is no such column or path; with the nearest names.
     """
-    present = profiles.collect_schema().names()
+    present = [*profiles.collect_schema().names(), *([_RECORD] if connection.requires_source else [])]
     return {
         field: name if name in present else entity.field(name, where=f"{destination.where}, mapping.{field}").name
         for field, name in connection.fields.items()
@@ -85,7 +87,7 @@ def candidates(current: Frame, profiles: Frame, columns: Mapping[str, str], *, c
         _has_profile=nw.lit(True),
         _consent=nw.col(f"consent_{channel}") if channel else _nothing(),
         _consent_any=nw.col("consent_any") if channel else _nothing(),
-        **{field: _single(profiles, column) for field, column in columns.items()},
+        **{field: _value(profiles, column) for field, column in columns.items()},
     )
     found = current.join(values, left_on="_profile_id", right_on="_owner", how="left")
     return found.with_columns(
@@ -123,17 +125,20 @@ def known_identities(
     Frame
         One row per profile with a live record in the source: ``_profile_id``, ``_is_known`` (true) and the fields
         of its identity there. Of several records the one that agrees with the profile wins, then the one changed
-        last.
+        last, or where the identity is ``source_id`` the one with the highest id.
     """
     identity = list(dict.fromkeys(columns[field] for field in connection.identity))
     is_live = (nw.col("source_type") == connection.requires_source) & ~nw.col("is_deleted")
     if connection.requires_instance is not None:
         is_live &= nw.col("source_instance") == connection.requires_instance
     live = records.filter(is_live).select("source_key", "updated_at", *identity)
-    owned = profiles.select("profile_id", _own=nw.col(identity[0]), source_key=nw.col("source_keys"))
+    own = _nothing() if identity[0] == _RECORD else nw.col(identity[0])
+    owned = profiles.select("profile_id", _own=own, source_key=nw.col("source_keys"))
     ranked = owned.explode("source_key").join(live, on="source_key", how="inner")
-    ranked = ranked.with_columns(_agrees=(nw.col("_own") == nw.col(identity[0])).cast(nw.Int64))
-    order = ("_agrees", "updated_at", "source_key")
+    agrees = (nw.col("_own") == nw.col(identity[0])).fill_null(False)
+    ranked = ranked.with_columns(_agrees=agrees.cast(nw.Int64))
+    # Of several ids the same one is taken each time, whichever record has changed since.
+    order = ("_agrees", "source_key") if identity[0] == _RECORD else ("_agrees", "updated_at", "source_key")
     latest = engine.latest(ranked, by="profile_id", order=order, columns=identity)
     fields = {field: _single(latest, columns[field]) for field in connection.identity}
     return latest.select(_profile_id=nw.col("profile_id"), _is_known=nw.lit(True), **fields)
@@ -180,6 +185,10 @@ def digested(judged: Frame, fields: Mapping[str, str], engine: Engine) -> Frame:
     values = nw.concat_str(*(nw.col(field).cast(nw.String).fill_null("\x1e") for field in fields), separator="\x1f")
     text = nw.when(nw.col("_reason").is_null()).then(values).otherwise(nw.col("_reason"))
     return engine.key64(judged.with_columns(_text=text), {"_digest": "_text"}).drop("_text")
+
+
+def _value(profiles: Frame, column: str) -> nw.Expr:
+    return _nothing() if column == _RECORD else _single(profiles, column)  # said by ``as_known``
 
 
 def _single(frame: Frame, column: str) -> nw.Expr:

@@ -47,13 +47,20 @@ PERSON = pa.schema(
     ]
 )
 ACCOUNT = pa.schema(
-    [("profile_id", pa.int64()), ("account_name", pa.string()), ("domain", pa.string()), ("website", pa.string())]
+    [
+        ("profile_id", pa.int64()),
+        ("account_name", pa.string()),
+        ("domain", pa.string()),
+        ("website", pa.string()),
+        ("source_keys", TEXTS),
+    ]
 )
 RECORD = pa.schema(
     [
         ("source_key", pa.string()),
         ("source_type", pa.string()),
         ("source_instance", pa.string()),
+        ("source_id", pa.string()),
         ("email", pa.string()),
         ("updated_at", pa.timestamp("us", "UTC")),
         ("is_deleted", pa.bool_()),
@@ -92,9 +99,18 @@ class World:
         self.record(key, email=email)
         self.person(profile_id, *audiences, **({"email": email} | values | {"source_keys": [key]}))
 
+    def crm(
+        self, profile_id: int, *audiences: str, ids: tuple[str, ...], entity: str = "person", **values: Any
+    ) -> None:
+        keys = [f"{each}@main.Salesforce" for each in ids]
+        for each in keys:
+            self.record(each)
+        add = self.person if entity == "person" else self.account
+        add(profile_id, *audiences, **values, source_keys=keys)
+
     def record(self, key: str, **values: Any) -> None:
-        _, instance, kind = key.replace("@", ".").split(".")
-        own = {"source_key": key, "source_type": kind, "source_instance": instance}
+        source_id, instance, kind = key.replace("@", ".").split(".")
+        own = {"source_key": key, "source_type": kind, "source_instance": instance, "source_id": source_id}
         self.records.append(own | {"is_deleted": False, "updated_at": NOON} | values)
 
     def join(self, profile_id: int, *audiences: str) -> None:

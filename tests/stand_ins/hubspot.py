@@ -51,6 +51,7 @@ class HubSpot:
     records: dict = field(default_factory=lambda: {kind: {} for kind in KINDS})
     archived: dict = field(default_factory=lambda: {kind: {} for kind in KINDS})
     unindexed: set = field(default_factory=set)
+    stale: set = field(default_factory=set)  # contacts that only look as if they were there
     pairs: dict = field(default_factory=dict)  # (kind, other): {id: {other id: label}}
     lists: dict = field(default_factory=dict)
     members: dict = field(default_factory=dict)
@@ -259,7 +260,7 @@ class HubSpot:
             )
         if len(body["recordIdsToAdd"]) + len(body["recordIdsToRemove"]) > 100_000:
             return failed(400, "VALIDATION_ERROR", "The maximum number of records is 100,000")
-        members, known = self.members[number], self.records["contacts"]
+        members, known = self.members[number], self.records["contacts"].keys() - self.stale
         missing = [each for each in [*body["recordIdsToAdd"], *body["recordIdsToRemove"]] if each not in known]
         added = [each for each in body["recordIdsToAdd"] if each in known and each not in members]
         removed = [each for each in body["recordIdsToRemove"] if each in members]
