@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from cdp_toolkit.workspace import Workspace
 
 TABLES = ("person", "account", "event", "identities", "merges", "_rejected")
+PROFILES = ("person", "account", "event", "person_account", "person_component", "person_identity")
 MAPPING = {
     "system": "Test",
     "lookups": {"kind": {"object": "kinds", "key": "id", "value": "name", "of": "kind_id"}},
@@ -56,7 +57,7 @@ DELIVERY = st.fixed_dictionaries(
 
 @pytest.fixture
 def deliver(tmp_path_factory):
-    def made(deliveries):
+    def made(deliveries, *, is_stitched=False):
         folder = tmp_path_factory.mktemp("increments")
         source = {"type": "files", "path": "in", "mapping": "mapping.yaml", "instance": "I"}
         (folder / "in").mkdir()
@@ -69,14 +70,16 @@ def deliver(tmp_path_factory):
                 (folder / "in" / name).mkdir(exist_ok=True)
                 (folder / "in" / name / f"{number}.json").write_text(json.dumps(rows))
             Workspace(folder).load()
+            if is_stitched:
+                Workspace(folder).stitch()
         return folder
 
     return made
 
 
-def tables(folder):
+def tables(folder, names=TABLES, room="entities"):
     lake = Workspace(folder).lake
-    found = {name: lake.scan(f"entities/{name}").to_native().collect() for name in TABLES}
+    found = {name: lake.scan(f"{room}/{name}").to_native().collect() for name in names}
     return {name: rows.select(sorted(rows.columns)).sort(pl.all()) for name, rows in found.items()}
 
 
@@ -86,7 +89,7 @@ def read_everything_again(folder):
     Workspace(folder).load()
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(deliveries=st.lists(DELIVERY.filter(bool), min_size=1, max_size=4))
 def test_what_is_new_is_laid_over_what_is_there_as_if_all_were_read_again(deliver, deliveries):
     folder = deliver(deliveries)
@@ -96,6 +99,39 @@ def test_what_is_new_is_laid_over_what_is_there_as_if_all_were_read_again(delive
 
     for name, rows in tables(folder).items():
         assert by_increments[name].equals(rows), name
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(deliveries=st.lists(DELIVERY.filter(bool), min_size=1, max_size=3))
+def test_profiles_are_the_same_whether_what_did_not_change_was_made_again_or_not(deliver, deliveries):
+    folder = deliver(deliveries, is_stitched=True)
+    by_steps = tables(folder, PROFILES, "profiles")
+
+    (folder / "cdp.yaml").write_text((folder / "cdp.yaml").read_text() + "identity: {max_records: 4321}\n")
+    Workspace(folder).stitch()
+
+    for name, rows in tables(folder, PROFILES, "profiles").items():
+        assert by_steps[name].equals(rows), name
+
+
+def test_events_alone_leave_people_as_they_are(deliver):
+    kinds = [{"id": "k1", "name": "Visit"}]
+    folder = deliver([{"people": [{"id": "1", "mail": "a@x.example"}], "kinds": kinds}], is_stitched=True)
+    before = Workspace(folder).lake.log.versions()
+    (folder / "in" / "deeds").mkdir()
+    deed = {"id": "d", "at": "2026-01-02", "kind_id": "k1", "who": "1"}
+    (folder / "in" / "deeds" / "1.json").write_text(json.dumps([deed]))
+
+    Workspace(folder).load()
+    Workspace(folder).stitch()
+
+    after = Workspace(folder).lake.log.versions()
+    assert {name for name in after if name.startswith(("profiles/", "identity/")) and after[name] != before[name]} == {
+        "profiles/event", "profiles/account", "profiles/account_account", "profiles/account_cycle",
+        "profiles/account_descendant", "profiles/large_account_group",
+    }  # fmt: skip
+    person = Workspace(folder).profile("a@x.example").profile_id
+    assert Workspace(folder).scan("event").collect()["profile_id"].to_list() == [person]
 
 
 def test_rows_of_new_records_come_after_those_that_are_there_and_nothing_is_written_anew(deliver):

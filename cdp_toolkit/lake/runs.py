@@ -4,6 +4,7 @@ import datetime as dt
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import narwhals as nw
@@ -257,8 +258,33 @@ class OpenRun:
         dict or None
             Version by table; None if there was no such run, or it ran under other definitions.
         """
+        return None if self._last is None else dict(self._last["read"])
+
+    @cached_property
+    def _last(self) -> dict[str, Any] | None:
         last = self._store.log.last(self.verb)
-        return None if last is None or last["definitions"] != self._definitions else dict(last["read"])
+        return None if last is None or last["definitions"] != self._definitions else last
+
+    def is_changed(self, *tables: str) -> bool:
+        """Tell whether any of some tables is another than when this verb last ran.
+
+        Parameters
+        ----------
+        *tables
+            Tables that this run reads, and those that it writes itself.
+
+        Returns
+        -------
+        bool
+            True also where the last run had other definitions. A table that this verb writes is as the last run left it,
+            as long as this run has not written it.
+        """
+        if self._last is None:
+            return True
+        then = self._last["read"] | self._last["written"]
+        return any(
+            name in self._written or then.get(name, now) != now for name in tables for now in [self._pinned(name)]
+        )
 
     def grown(self, name: str, before: int | None) -> Frame | None:
         """Return the rows that a table has more than an earlier version.

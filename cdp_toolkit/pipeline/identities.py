@@ -17,6 +17,9 @@ from cdp_toolkit.lake import Lake, OpenRun
 from cdp_toolkit.lake.tables import TABLES
 from cdp_toolkit.profiles.build import PROFILES
 
+IDENTIFIED_BY = ("entities/identities", *(f"entities/{entity}" for entity in PROFILES))
+"""Tables that decide which records are one."""
+
 IDENTITY_TABLES = ("links", "refused_links", "clusters", "identities", "aliases")
 
 

@@ -57,11 +57,11 @@ def _lay_over(run: OpenRun, lake: Lake, built: Built) -> None:
         table = f"entities/{name}"
         found = lay_over(run.scan(table), built.entities[name], lake.model.entities[name], engine)
         changed[name] = found.rows
-        _write(run, table, found.rows, found.kept)
+        _write(run, table, found.rows, found.kept, engine)
     merges = engine.materialise(built.merges)
-    run.append("entities/merges", merges)
+    _write(run, "entities/merges", merges, None, engine)
     _lay_over_identities(run, lake, _keys(changed, merges, engine))
-    run.append("entities/_rejected", built.rejected)
+    _write(run, "entities/_rejected", engine.materialise(built.rejected), None, engine)
 
 
 def _lay_over_identities(run: OpenRun, lake: Lake, keys: Frame) -> None:
@@ -75,7 +75,7 @@ def _lay_over_identities(run: OpenRun, lake: Lake, keys: Frame) -> None:
     identities = run.scan("entities/identities")
     is_known = rows_of(identities.join(keys, on=own, how="semi"), engine)
     kept = identities.join(keys, on=own, how="anti") if is_known else None
-    _write(run, "entities/identities", engine.materialise(told), kept)
+    _write(run, "entities/identities", engine.materialise(told), kept, engine)
 
 
 def _keys(changed: Mapping[str, Frame], merges: Frame, engine: Engine) -> Frame:
@@ -85,12 +85,12 @@ def _keys(changed: Mapping[str, Frame], merges: Frame, engine: Engine) -> Frame:
     return engine.materialise(found)
 
 
-def _write(run: OpenRun, table: str, rows: Frame, kept: Frame | None) -> None:
-    if kept is None:
+def _write(run: OpenRun, table: str, rows: Frame, kept: Frame | None, engine: Engine) -> None:
+    """Write rows after those that are kept, or after all; a table that stays as it is keeps its version."""
+    if kept is not None:
+        run.replace(table, nw.concat([kept.select(rows.collect_schema().names()), rows]))
+    elif rows_of(rows, engine):
         run.append(table, rows)
-    else:
-        columns = rows.collect_schema().names()
-        run.replace(table, nw.concat([kept.select(columns), rows]))
 
 
 def _new_rows(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> dict[str, Frame] | None:

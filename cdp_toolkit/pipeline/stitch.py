@@ -11,8 +11,8 @@ from cdp_toolkit.identity.judgements import Judgement
 from cdp_toolkit.identity.matching import MATCHED_FROM, match_accounts
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.pipeline.digests import digest
-from cdp_toolkit.pipeline.identities import stitch_identities
-from cdp_toolkit.profiles.build import address, build_profiles, table_of
+from cdp_toolkit.pipeline.identities import IDENTIFIED_BY, stitch_identities
+from cdp_toolkit.profiles.build import Step, address, build_profiles, table_of
 from cdp_toolkit.profiles.policies import Policy
 from cdp_toolkit.segments.computed import Computed, changes, compute, with_values
 
@@ -62,15 +62,37 @@ def stitch(
             if not (computed and computed.is_timed and _compute(run, lake, computed, policies, as_of)):
                 run.nothing_to_do()
         else:
-            stitch_identities(run, lake, rules, judgements, as_of)
-            _match_accounts(run, lake, rules, as_of)
-            for name, frame in build_profiles(run.scan, lake.model, policies, lake.engine):
-                run.replace(f"profiles/{name}", frame)
+            if run.is_changed(*IDENTIFIED_BY):
+                stitch_identities(run, lake, rules, judgements, as_of)
+            if run.is_changed(*MATCHED_FROM):
+                _match_accounts(run, lake, rules, as_of)
+            for step in build_profiles(lake.model, policies, lake.engine):
+                _make(run, step)
             _note_accounts(run)
             if computed:
                 _compute(run, lake, computed, policies, as_of)
         _count_profiles(run)
     return run.result
+
+
+def _make(run: OpenRun, step: Step) -> None:
+    """Write the tables of a step, unless all that it reads is as it was when they were written."""
+    if not run.is_changed(*_read_by(run, step)):
+        return
+    for name, frame in zip(step.names, step.make(run.scan), strict=True):
+        run.replace(f"profiles/{name}", frame)
+
+
+def _read_by(run: OpenRun, step: Step) -> set[str]:
+    """Return the tables that a step reads, seen by letting it read them without rows."""
+    read: set[str] = set()
+
+    def scan(name: str) -> Frame:
+        read.add(name)
+        return run.scan(name).head(0)
+
+    step.make(scan)
+    return read
 
 
 def _match_accounts(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: datetime) -> None:

@@ -1,7 +1,7 @@
 """All tables of ``profiles/``, in the order in which they need each other."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import narwhals as nw
 
@@ -27,19 +27,28 @@ PROFILES = ("person", "account", "opportunity", "campaign", "marketing_list")
 _PLAIN = tuple(name for name in PROFILES if name != "account")
 _TIES = ("account_person", "opportunity_person", "campaign_member", "marketing_list_member")
 
-Tables = Iterator[tuple[str, Frame]]
+_ROLES_FROM = ("profiles/account_person", "profiles/opportunity_person", "profiles/opportunity")
+
+Scan = Callable[[str], Frame]
+Make = Callable[[Scan], tuple[Frame, ...]]
+
+
+class Step(NamedTuple):
+    """Names of tables below ``profiles/``, and what makes their rows of the tables that it scans."""
+
+    names: tuple[str, ...]
+    make: Make
+
 
 # Tables that each merge policy has of its own; all others are the same under every policy.
 BY_POLICY = (*PROFILES, "account_pipeline")
 
 
-def build_profiles(scan: Callable[[str], Frame], model: Model, policies: Sequence[Policy], engine: Engine) -> Tables:
-    """Make the tables of ``profiles/``, one after the other.
+def build_profiles(model: Model, policies: Sequence[Policy], engine: Engine) -> Iterator[Step]:
+    """Return how the tables of ``profiles/`` are made, one after the other.
 
     Parameters
     ----------
-    scan
-        Returns a table of ``entities/`` or ``identity/``, or one of ``profiles/`` that was made before.
     model
         Entities and their columns.
     policies
@@ -49,46 +58,89 @@ def build_profiles(scan: Callable[[str], Frame], model: Model, policies: Sequenc
 
     Yields
     ------
-    str, Frame
-        Name below ``profiles/`` and rows. The caller writes each table before it asks for the next, which reads it.
+    Step
+        Steps read tables of ``entities/`` and ``identity/``, and those of ``profiles/`` that earlier steps have made.
     """
-    keys = Keys(scan("identity/identities"), engine)
-    merged = _Merged(scan, model, keys, engine)
     default, *further = policies
     for name in _PLAIN:
-        yield name, merged(name, default)
+        yield Step((name,), _merging(name, default, model, engine))
     for name in _TIES:
-        rows = rekey_rows(scan(f"entities/{name}"), model.entity(name), keys)
-        matched = scan("identity/account_matches") if name == "account_person" else None
-        yield name, rows if matched is None else add_matches(rows, matched, model.entity(name))
-    yield "event", rekey_events(scan("entities/event"), model.entity("event"), keys)
-    people, ties = scan("entities/person"), scan("profiles/account_person")
-    ids = scan("identity/person_ids")
-    yield "person_account", person_accounts(people, ids, ties, keys)
-    yield "person_component", person_components(people, ids, model.entity("person_component"), keys)
-    yield "person_identity", person_identities(scan("identity/identities"))
-    yield from _accounts(default, merged)
-    yield "account_role", account_roles(ties, scan("profiles/opportunity_person"), scan("profiles/opportunity"))
-    accounts, records, ids = scan("profiles/account"), scan("entities/account"), scan("identity/account_ids")
-    yield "account_descendant", list_descendants(accounts, engine)
-    yield "account_cycle", list_cycles(accounts, engine)
-    related = related_accounts(accounts, records, ids, keys, engine)
-    yield "account_account", related.pairs
-    yield "large_account_group", related.left_out
+        yield Step((name,), _tying(name, model, engine))
+    yield Step(
+        ("event",), lambda scan: (rekey_events(scan("entities/event"), model.entity("event"), _keys(scan, engine)),)
+    )
+    yield Step(("person_account",), lambda scan: (_person_accounts(scan, engine),))
+    yield Step(("person_component",), lambda scan: (_components(scan, model, engine),))
+    yield Step(("person_identity",), lambda scan: (person_identities(scan("identity/identities")),))
+    yield from _accounts(default, model, engine)
+    yield Step(("account_role",), lambda scan: (account_roles(*map(scan, _ROLES_FROM)),))
+    yield Step(("account_descendant",), lambda scan: (list_descendants(scan("profiles/account"), engine),))
+    yield Step(("account_cycle",), lambda scan: (list_cycles(scan("profiles/account"), engine),))
+    yield Step(("account_account", "large_account_group"), lambda scan: _related(scan, engine))
     for policy in further:
         for name in _PLAIN:
-            yield policy.table(name), merged(name, policy)
-        yield from _accounts(policy, merged)
+            yield Step((policy.table(name),), _merging(name, policy, model, engine))
+        yield from _accounts(policy, model, engine)
 
 
-def _accounts(policy: Policy, merged: "_Merged") -> Tables:
+def _accounts(policy: Policy, model: Model, engine: Engine) -> Iterator[Step]:
     """Make the accounts of a policy, which add up its opportunities."""
-    scan = merged.scan
-    yield policy.table("account_pipeline"), account_pipelines(scan(f"profiles/{policy.table('opportunity')}"))
-    pipelines = scan(f"profiles/{policy.table('account_pipeline')}")
-    ties, events = scan("profiles/person_account"), scan("profiles/event")
-    accounts = merged("account", policy)
-    yield policy.table("account"), roll_up(accounts, pipelines=pipelines, person_accounts=ties, events=events)
+    merging, pipelines = _merging("account", policy, model, engine), policy.table("account_pipeline")
+    opportunities = f"profiles/{policy.table('opportunity')}"
+    yield Step((pipelines,), lambda scan: (account_pipelines(scan(opportunities)),))
+
+    def rolled_up(scan: Scan) -> tuple[Frame]:
+        (accounts,) = merging(scan)
+        ties, events = scan("profiles/person_account"), scan("profiles/event")
+        return (roll_up(accounts, pipelines=scan(f"profiles/{pipelines}"), person_accounts=ties, events=events),)
+
+    yield Step((policy.table("account"),), rolled_up)
+
+
+def _merging(name: str, policy: Policy, model: Model, engine: Engine) -> Make:
+    """Merge the records of an entity under a policy."""
+    entity = model.entity(name)
+
+    def merged(scan: Scan) -> tuple[Frame]:
+        ids = scan(f"identity/{name}_ids")
+        profiles = merge_records(scan(f"entities/{name}"), ids, entity, engine, policy)
+        if name == "person":
+            identities = scan("entities/identities").filter(nw.col("entity") == "person")
+            profiles = add_identities(profiles, identities, ids, engine)
+        referring = add_references(profiles, entity, _keys(scan, engine))
+        return (add_places(engine.materialise(referring), engine) if name == "account" else referring,)
+
+    return merged
+
+
+def _tying(name: str, model: Model, engine: Engine) -> Make:
+    entity = model.entity(name)
+
+    def tied(scan: Scan) -> tuple[Frame]:
+        rows = rekey_rows(scan(f"entities/{name}"), entity, _keys(scan, engine))
+        return (add_matches(rows, scan("identity/account_matches"), entity) if name == "account_person" else rows,)
+
+    return tied
+
+
+def _person_accounts(scan: Scan, engine: Engine) -> Frame:
+    ids, ties = scan("identity/person_ids"), scan("profiles/account_person")
+    return person_accounts(scan("entities/person"), ids, ties, _keys(scan, engine))
+
+
+def _components(scan: Scan, model: Model, engine: Engine) -> Frame:
+    entity = model.entity("person_component")
+    return person_components(scan("entities/person"), scan("identity/person_ids"), entity, _keys(scan, engine))
+
+
+def _related(scan: Scan, engine: Engine) -> tuple[Frame, Frame]:
+    accounts, records, ids = scan("profiles/account"), scan("entities/account"), scan("identity/account_ids")
+    related = related_accounts(accounts, records, ids, _keys(scan, engine), engine)
+    return related.pairs, related.left_out
+
+
+def _keys(scan: Scan, engine: Engine) -> Keys:
+    return Keys(scan("identity/identities"), engine)
 
 
 def table_of(name: str, policy: str | None) -> str:
@@ -130,22 +182,3 @@ def address(name: str, policy: str | None = None) -> str:
         Such as ``profiles/person``.
     """
     return name if "/" in name else f"profiles/{table_of(name, policy)}"
-
-
-@dataclass(frozen=True)
-class _Merged:
-    """Merges the records of an entity under a policy."""
-
-    scan: Callable[[str], Frame]
-    model: Model
-    keys: Keys
-    engine: Engine
-
-    def __call__(self, name: str, policy: Policy) -> Frame:
-        entity, ids = self.model.entity(name), self.scan(f"identity/{name}_ids")
-        profiles = merge_records(self.scan(f"entities/{name}"), ids, entity, self.engine, policy)
-        if name == "person":
-            identities = self.scan("entities/identities").filter(nw.col("entity") == "person")
-            profiles = add_identities(profiles, identities, ids, self.engine)
-        referring = add_references(profiles, entity, self.keys)
-        return add_places(self.engine.materialise(referring), self.engine) if name == "account" else referring

@@ -63,9 +63,10 @@ def test_a_person_with_50_000_events_and_an_account_of_20_000_people_are_rows_li
     scan, tables = crowd
 
     made = {}
-    for name, frame in build_profiles(scan, model, [Policy(), Policy("other")], engine):
-        made[name] = engine.collect(frame)
-        tables[f"profiles/{name}"] = engine.load(made[name])
+    for step in build_profiles(model, [Policy(), Policy("other")], engine):
+        for name, frame in zip(step.names, step.make(scan), strict=True):
+            made[name] = engine.collect(frame)
+            tables[f"profiles/{name}"] = engine.load(made[name])
 
     assert {f"{name}@other" for name in BY_POLICY} <= set(made)
     assert made["account"].select(["people_count", "last_engagement_at"]).to_pylist() == [
