@@ -22,7 +22,8 @@ from cdp_toolkit.sources.land import land
 from cdp_toolkit.sources.source import Source
 
 _NAME = "checked"
-_STAMPS = ("_batch", "_loaded_at")
+# What says when and where a row was read, which may differ from load to load.
+_STAMPS = ("_batch", "_loaded_at", "_file", "_line")
 
 
 def check_source(opened: Callable[[], Source]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from cdp_toolkit.connectors.google.destination import CustomerMatchConnection
+from cdp_toolkit.connectors.limits import Patience
 from cdp_toolkit.destinations.definition import Destination
 from cdp_toolkit.errors import ConfigError, ConnectorStopped, QuotaExhausted, UnknownNameError
 from cdp_toolkit.findings import look_at
@@ -167,6 +168,18 @@ def test_a_call_that_fails_for_now_is_repeated_and_nobody_is_on_the_list_twice(
     delivered = activate(match())
 
     assert (delivered.counts["added"], google.told("111")) == (1, [sha256("p1@x.example")])
+
+
+def test_a_rate_that_is_kept_short_slows_and_loses_nobody(google, match, world):
+    names = ["buyers", "users", "readers", "guests"]
+    google.lists = {str(number): [] for number in range(4)}
+    google.switches.window = (2, 0.02)
+    world.person(1, *names)
+    destination = match(audiences=names, audience_ids={name: str(number) for number, name in enumerate(names)})
+
+    delivered = world.activate(destination, CustomerMatchConnection(destination, Path(), Patience(50, 0.005, 0.01)))
+
+    assert (delivered.counts["added"], [len(each) for each in google.lists.values()]) == (4, [1, 1, 1, 1])
 
 
 def test_a_token_that_ends_is_renewed_within_the_run(google, match, world, opened):
