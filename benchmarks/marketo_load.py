@@ -29,10 +29,10 @@ PACE = {"poll_s": 0.01, "first_pause_s": 0.01, "calls": 45, "seconds": 0.2}
 STAMPS = ("_batch", "_line", "_loaded_at", "loaded_at", "rejected_at", "seen_at")
 
 
-def make_workspace(home: Path, url: str) -> None:
+def make_workspace(home: Path, url: str, days: int) -> None:
     """Write a workspace with the instance as its source."""
     home.mkdir(parents=True)
-    since = (datetime.now(UTC) - timedelta(days=DAYS + 10)).date()
+    since = (datetime.now(UTC) - timedelta(days=days + 10)).date()
     source = {
         "type": "marketo", "instance": "123-ABC-456", "base_url": url, "client_id": "ours",
         "client_secret": "${env:MARKETO_SECRET}", "since": since.isoformat(), "pace": PACE, "calls_a_day": 10**9,
@@ -123,7 +123,7 @@ def soak(leads: int, each: int) -> None:
         home = Path(folder) / "soak"
         options = {"leads": leads, "activities_each": each, "every": FAULTS, "window": [100, 0.2], "days": DAYS}
         with serving_apart("tests.stand_ins.marketo:make_app", **options) as url:
-            make_workspace(home, url)
+            make_workspace(home, url, DAYS)
             told = finish(home)
             again = finish(home)
         landed = {
@@ -137,26 +137,26 @@ def soak(leads: int, each: int) -> None:
     print(json.dumps({"landed": landed, "first": told, "again": again}))
 
 
-def kill(leads: int, each: int, times: int) -> None:
+def kill(leads: int, each: int, times: int, days: int) -> None:
     """Kill loads at random moments and compare what is there in the end."""
     from tests.stand_ins.marketo import MarketoStandIn
     from tests.stand_ins.marketo_world import World
     from tests.stand_ins.serve import serving
 
-    stand_in = MarketoStandIn(World.of(leads, each, days=DAYS), {**FAULTS}, window=(100, 0.2), quota=10**9)
+    stand_in = MarketoStandIn(World.of(leads, each, days=days), {**FAULTS}, window=(100, 0.2), quota=10**9)
     chance = random.Random(7)  # noqa: S311 - moments of a proof, no secrets
     with tempfile.TemporaryDirectory() as folder, serving(stand_in.app) as url:
         base, reference = Path(folder) / "base", Path(folder) / "reference"
-        make_workspace(base, url)
+        make_workspace(base, url, days)
         shutil.copytree(base, reference)
         seconds = finish(reference)["seconds"]
-        backfill = trials(base, reference, times // 2, seconds=seconds, chance=chance)
+        print(json.dumps({"backfill": trials(base, reference, times // 2, seconds=seconds, chance=chance)}), flush=True)
         base = Path(folder) / "loaded"
         shutil.copytree(reference, base)
         happen(stand_in.world, leads)
         seconds = finish(reference)["seconds"]
         increment = trials(base, reference, times - times // 2, seconds=seconds, chance=chance)
-    print(json.dumps({"backfill": backfill, "increment": increment, "faults": stand_in.codes}))
+    print(json.dumps({"increment": increment, "faults": stand_in.codes}))
 
 
 def trials(base: Path, reference: Path, times: int, *, seconds: float, chance: random.Random) -> dict[str, int]:
@@ -170,7 +170,7 @@ def trials(base: Path, reference: Path, times: int, *, seconds: float, chance: r
         finish(home)
         if unequal := differences(expected, tables(home)):
             wrong += 1
-            print(f"trial {number}: {unequal}")
+            print(f"trial {number}: {unequal}", flush=True)
         shutil.rmtree(home)
     return {"kills": times, "while it ran": hit, "wrong": wrong}
 
@@ -194,10 +194,11 @@ if __name__ == "__main__":
     parser.add_argument("--leads", type=int, default=2_000)
     parser.add_argument("--each", type=int, default=5)
     parser.add_argument("--times", type=int, default=4)
+    parser.add_argument("--days", type=int, default=200)
     asked = parser.parse_args()
     if asked.what == "load":
         load(asked.rest[0], asked.rest[1] if len(asked.rest) > 1 else None)
     elif asked.what == "soak":
         soak(asked.leads, asked.each)
     else:
-        kill(asked.leads, asked.each, asked.times)
+        kill(asked.leads, asked.each, asked.times, asked.days)

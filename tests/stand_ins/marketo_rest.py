@@ -88,7 +88,8 @@ class Rest:
         if field not in {"id", "email", "sfdcContactId"}:
             raise MarketoError("1003", f"Invalid filterType '{field}'")
         wanted = pl.Series(values, dtype=pl.String).str.to_lowercase().implode()
-        found = self.world.leads.filter(pl.col(field).cast(pl.String).str.to_lowercase().is_in(wanted))
+        searched = self.world.by_email() if field == "email" else self.world.leads[field].cast(pl.String)
+        found = self.world.leads.filter(searched.is_in(wanted))
         if len(found) > self._stand_in.most_matches:
             raise MarketoError("1003", "Too many results match the filter")
         return self._page(self.rows(found, self.lead_fields(params)), params)

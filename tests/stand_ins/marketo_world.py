@@ -35,7 +35,9 @@ class World:
     now: int = field(default_factory=lambda: int(time.time()) // 60 * 60)
     fields: dict[str, str] = field(default_factory=lambda: dict(LEAD_FIELDS))
     leads: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_lead_schema()))
-    activities: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_ACTIVITY))
+    _activities: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_ACTIVITY))
+    _late: list[dict[str, Any]] = field(default_factory=list)
+    _emails: tuple[pl.DataFrame, pl.Series] | None = None
     lists: dict[int, dict[str, Any]] = field(default_factory=dict)
     members: dict[int, dict[int, None]] = field(default_factory=dict)
     programs: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -119,10 +121,27 @@ class World:
 
     def happen(self, kind: int, lead: int, *, primary_id: int = 0, primary: str = "", attributes: Any = None) -> None:
         row = {
-            "guid": len(self.activities) + 1, "leadId": lead, "at": self.tick(1), "type": kind, "primaryId": primary_id,
+            "guid": len(self._activities) + len(self._late) + 1, "leadId": lead, "at": self.tick(1), "type": kind, "primaryId": primary_id,
             "primary": primary, "attributes": json.dumps(attributes or {}),
         }  # fmt: skip
-        self.activities = pl.concat([self.activities, pl.DataFrame([row], schema=_ACTIVITY)])
+        self._late.append(row)
+
+    @property
+    def activities(self) -> pl.DataFrame:
+        if self._late:
+            self._activities = pl.concat([self._activities, pl.DataFrame(self._late, schema=_ACTIVITY)])
+            self._late = []
+        return self._activities
+
+    @activities.setter
+    def activities(self, rows: pl.DataFrame) -> None:
+        self._activities, self._late = rows, []
+
+    def by_email(self) -> pl.Series:
+        """Return the addresses of all leads in small letters; worked out once for each state of the leads."""
+        if self._emails is None or self._emails[0] is not self.leads:
+            self._emails = (self.leads, self.leads["email"].str.to_lowercase())
+        return self._emails[1]
 
 
 def _lead_schema() -> dict[str, Any]:

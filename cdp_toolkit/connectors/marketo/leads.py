@@ -42,9 +42,11 @@ def read_leads(instance: Instance, cursor: Cursor, *, fields: list[str]) -> Iter
 
 def _changed(instance: Instance, fields: list[str], cursor: Cursor, since: datetime) -> Iterator[Batch]:
     """Ask for leads of which any field changed; the time of their last change follows standard fields only."""
-    overlap = None if "changes" in cursor else Overlap((), since)
-    changes = Stream(instance, "leadchanges", {"fields": fields}).pages(cursor.get("changes"), since)
-    yield from gather("changed leads", _leads(instance, fields, changes), overlap=overlap)
+    place = cursor.get("changes")
+    # A lead that changed twice comes twice: rows since the last load are looked at again.
+    again = moment(place["at"]) - instance.overlap if place else since
+    changes = Stream(instance, "leadchanges", {"fields": fields}).pages(place, since)
+    yield from gather("changed leads", _leads(instance, fields, changes), overlap=Overlap((), again))
 
 
 def _leads(instance: Instance, fields: list[str], changes: Iterator[Page]) -> Iterator[Page]:
