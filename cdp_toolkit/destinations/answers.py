@@ -6,6 +6,7 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdp_toolkit.destinations.batches import where
 from cdp_toolkit.destinations.destination import Batch, Outcome
 from cdp_toolkit.destinations.ledger import ATTEMPTS, LEDGER
 from cdp_toolkit.destinations.plan import Plan
@@ -59,11 +60,11 @@ class Answers:
         outcomes
             One per row.
         """
-        columns = {
-            "outcome": [_OUTCOMES[outcome.status] for outcome in outcomes],
-            "reason": [outcome.reason for outcome in outcomes],
-            "known_as": [outcome.known_as for outcome in outcomes],
-        }
+        columns: dict[str, list[str | None]] = {"outcome": [], "reason": [], "known_as": []}
+        for outcome in outcomes:
+            columns["outcome"].append(_OUTCOMES[outcome.status])
+            columns["reason"].append(outcome.reason)
+            columns["known_as"].append(outcome.known_as)
         said = batch.rows
         for name, values in columns.items():
             said = said.append_column(name, pa.array(values, pa.string()))
@@ -95,7 +96,8 @@ class Answers:
         plan
             The plan.
         """
-        rows = plan.rows.filter(pc.field("_is_change") & pc.field("_action").isin(["refuse", "clear"]))
+        is_settled = pc.is_in(plan.rows["_action"], pa.array(["refuse", "clear"]))
+        rows = plan.rows.filter(pc.and_(plan.rows["_is_change"], is_settled))
         outcome = pc.if_else(pc.equal(rows["_action"], "refuse"), "refused", "delivered").cast(pa.string())
         nothing = pa.nulls(len(rows), pa.string())
         said = rows.select([*_ROW, "_reason"]).append_column("outcome", outcome)
@@ -127,7 +129,8 @@ class Answers:
         return self._numbered(pa.concat_tables(rows), LEDGER) if rows else LEDGER.empty_table()
 
     def _rows(self, batch: Batch, said: pa.Table | None = None) -> pa.Table:
-        changed = (batch.rows if said is None else said).filter(pc.field("_is_change"))
+        every = batch.rows if said is None else said
+        changed = where(every, every["_is_change"])
         own = [name for name in ("outcome", "reason", "known_as") if name in changed.column_names]
         rows = _plain(changed.select([*_ROW, *own]))
         return rows.append_column("batch", pa.repeat(pa.scalar(batch.key), len(rows)))

@@ -30,11 +30,11 @@ def batches(plan: Plan, limits: Limits) -> Iterator[Batch]:
         empty one in full mode, where the connection lists the refused. A batch in doubt of which no row has changed
         since comes again as it was, under its own key.
     """
-    changed = plan.rows.filter(pc.field("_is_change"))
-    for audience in sorted(pc.unique(changed["_audience"]).to_pylist()):
-        rows = plan.rows.filter(pc.field("_audience") == audience)
-        refused = rows.filter(pc.field("_action") == "refuse").select(["_profile_id", "_reason"])
-        sent = rows.filter(pc.field("_action").isin([*_SENT, "keep"]))
+    for audience, rows in _by_audience(plan.rows):
+        if not pc.any(rows["_is_change"]).as_py():
+            continue
+        refused = where(rows, pc.equal(rows["_action"], "refuse")).select(["_profile_id", "_reason"])
+        sent = where(rows, pc.is_in(rows["_action"], pa.array([*_SENT, "keep"])))
         if len(sent) == 0 and plan.mode != "full":
             continue
         for key, part in _parts(plan, audience, sent, limits):
@@ -81,8 +81,13 @@ def priced(plan: Plan, limits: Limits) -> Plan:
     Plan
         With ``calls`` and ``seconds``, and a note on each audience that is too small to be used.
     """
-    told = [batch.audience for batch in batches(plan, limits)]
-    calls = len(told) * limits.calls_per_batch + len(set(told)) * limits.calls_per_audience
+    told: dict[str, int] = {}
+    for row in plan.counts.to_pylist():
+        is_told = row["action"] in _SENT if plan.mode != "full" else row["action"] != "clear"
+        if row["is_change"] and is_told:
+            told[row["audience"]] = told.get(row["audience"], 0) + row["rows"]
+    batches_each = [max(-(-rows // limits.batch_rows), 1) if limits.batch_rows else 1 for rows in told.values()]
+    calls = sum(batches_each) * limits.calls_per_batch + len(told) * limits.calls_per_audience
     windows = (calls - 1) // limits.calls if limits.calls and calls else 0
     notes = tuple(
         f"{audience}: {total['members'] - total['refuse']:,} members, and the destination uses an audience of "
@@ -93,8 +98,34 @@ def priced(plan: Plan, limits: Limits) -> Plan:
     return replace(plan, calls=calls, seconds=windows * limits.window_s, notes=notes)
 
 
+def where(rows: pa.Table, holds: pa.ChunkedArray) -> pa.Table:
+    """Return the rows for which something holds, without a copy where it holds for all.
+
+    Parameters
+    ----------
+    rows
+        Any table.
+    holds
+        True or false for each row.
+
+    Returns
+    -------
+    pyarrow.Table
+        Those rows.
+    """
+    return rows if pc.all(holds, min_count=0).as_py() else rows.filter(holds)
+
+
+def _by_audience(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+    # The rows of a plan lie in the order of their audiences: a slice copies nothing.
+    start = 0
+    for each in pc.value_counts(rows["_audience"]).to_pylist():
+        yield each["values"], rows.slice(start, each["counts"])
+        start += each["counts"]
+
+
 def _parts(plan: Plan, audience: str, sent: pa.Table, limits: Limits) -> Iterator[tuple[str, pa.Table]]:
-    whole = _repeats(sent)
+    whole = _repeats(sent) if sent["_repeats"].null_count < len(sent) else {}
     if plan.mode == "full" and limits.batch_rows is None:
         # A whole audience repeats a batch if all that changed is what that batch was to change.
         is_repeat = len(whole) == 1 and pc.sum(sent["_is_change"]).as_py() == next(iter(whole.values()))
