@@ -128,7 +128,7 @@ class Pages:
     broken: str = ""
 
     def objects(self):
-        return [Object(name) for name in (["b", "a"] if self.broken == "out of order" else ["a"])]
+        return [Object(name) for name in (["a", "a"] if self.broken == "twice" else ["a"])]
 
     def unknown(self):
         return []
@@ -148,7 +148,7 @@ def rows(page):
 @pytest.mark.parametrize(
     ("broken", "told"),
     [
-        ("out of order", "not named once and in order"),
+        ("twice", "named twice"),
         ("forgets", "double them"),
         ("one page", "fewer than two batches"),
         ("goes ahead", "Stopped behind batch 1"),

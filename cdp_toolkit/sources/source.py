@@ -107,7 +107,7 @@ class Source(Protocol):
         Returns
         -------
         sequence of Object
-            Objects in order of their names.
+            Objects in the order in which they are read.
         """
         ...
 

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from cdp_toolkit.connectors.marketo.bulk import read_export
 from tests.stand_ins.marketo_api import CREATORS
 
 
@@ -195,3 +196,27 @@ def test_files_of_extracts_are_gone_once_they_have_landed(loading, tmp_path):
     loading()
 
     assert list(tmp_path.glob(".downloads/**/*.csv")) == []
+
+
+def test_no_file_of_the_workspace_holds_the_secret(marketo, loading, tmp_path):
+    marketo.every = {"502": 9}
+    loading()
+
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    tokens = [b"secret-of-ours", *(token.encode() for token in marketo._tokens)]
+
+    assert len(written) > 50
+    assert [path for path in written for text in tokens if text in path.read_bytes()] == []
+
+
+def test_a_file_as_bulk_files_really_are_is_read_row_by_row(tmp_path):
+    file = tmp_path / "leads.csv"
+    file.write_bytes(
+        b'id,firstName\n1,"first"Name1"\n2,"two\nlines"\n3,N\x00UL\n4,"said ""hi"""\n5,six,seven\n6,null\n'
+    )
+
+    read = read_export(file, "leads").read_all().to_pylist()
+
+    names = {row["id"]: row["firstName"] for row in read if row["id"]}
+    assert names == {"1": 'firstName1"', "2": "two\nlines", "3": "NUL", "4": 'said "hi"', "6": "null"}
+    assert [row["_raw"] for row in read if row["_problem"]] == ["5,six,seven"]
