@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -80,7 +79,8 @@ class BrazeConnection:
         self._settings = settings = read_settings(destination, BrazeSettings)
         self._audiences = destination.audiences
         self._where = destination.where
-        self._patience = patience
+        # Made here, since batches are delivered by several threads; the key is read at the call.
+        self._api = _opened(settings, f"{destination.where}, api_key", patience)
         for field in destination.mapping:
             if field in (*_NOT_OURS, settings.attribute):
                 raise ConfigError(
@@ -138,16 +138,11 @@ class BrazeConnection:
             return {**told, f"{self._settings.attribute}_{audience}": is_in}
         return {**told, self._settings.attribute: {"add" if is_in else "remove": [audience]}}
 
-    @cached_property
-    def _api(self) -> Users:
-        where = f"{self._where}, api_key"
-        access = Token(lambda: (reveal(self._settings.api_key, where=where), float("inf")))
-        limit = Limiter(_CALLS, _WINDOW_S)
-        return Users(
-            Http(
-                "Braze", self._settings.base_url, access=access, judge=judge, limiters=[limit], patience=self._patience
-            )
-        )
+
+def _opened(settings: BrazeSettings, where: str, patience: Patience | None) -> Users:
+    access = Token(lambda: (reveal(settings.api_key, where=where), float("inf")))
+    limit = Limiter(_CALLS, _WINDOW_S)
+    return Users(Http("Braze", settings.base_url, access=access, judge=judge, limiters=[limit], patience=patience))
 
 
 def _plain(value: Any) -> Any:
