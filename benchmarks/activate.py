@@ -135,7 +135,7 @@ def marketo(folder: Path, persons: int, calls: int) -> dict[str, Any]:
     with serving_apart("tests.stand_ins.marketo:make_app", **options) as url:
         pace = {"calls": calls, "seconds": WINDOW[1]}
         settings = {"type": "marketo", "base_url": url, "client_id": "ours", "client_secret": "${env:MARKETO_SECRET}",
-                    "list": "Buyers", "folder": "Lists", "pace": pace}  # fmt: skip
+                    "list": "Buyers", "folder": "Lead Database", "pace": pace}  # fmt: skip
         told = activate(make_workspace(folder, persons, settings))
     windows = (told["calls"] - 1) // WINDOW[0]
     limit = windows * WINDOW[1]

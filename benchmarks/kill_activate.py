@@ -71,7 +71,7 @@ class World:
                     person["is_in"] = not person["is_in"]
                 case 1:
                     person["city"] = f"City {self.dice.randrange(99)}"
-                case 2 if self.dice.random() < 0.2 and person["consent"] != "n":
+                case 2 if self.dice.random() < 0.05 and person["consent"] != "n":
                     person["consent"] = "n"
                     self.opted_out[mail(profile_id)] = seen
 
@@ -105,8 +105,9 @@ def mail(profile_id: int) -> str:
     return f"p{profile_id}@x.example"
 
 
-def activate(folder: Path, *, kill_after_s: float | None) -> float | None:
-    """Activate in a process of its own; return its seconds, or None if it was killed before it was done."""
+def activate(folder: Path, url: str, *, after_s: float | None = None, after_batches: int | None = None) -> bool:
+    """Activate in a process of its own; kill it after a time or when so many batches have come; return if it ended."""
+    before = received(url)["batches"]
     with subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-c", CHILD, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
@@ -116,26 +117,32 @@ def activate(folder: Path, *, kill_after_s: float | None) -> float | None:
         began = time.perf_counter()
         child.stdin.write(b"go\n")
         child.stdin.close()
-        try:
-            child.wait(timeout=kill_after_s)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
-            return None
+        while child.poll() is None:
+            is_late = after_s is not None and time.perf_counter() - began > after_s
+            if is_late or (after_batches is not None and received(url)["batches"] >= before + after_batches):
+                child.kill()
+                child.wait()
+                return False
+            time.sleep(0.005)
         assert child.returncode == 0
-        return time.perf_counter() - began
+    return True
 
 
-def state(url: str, log: Path) -> tuple[dict[str, Any], int]:
-    """Return what the receiver has, and how many rows it has had."""
+def received(url: str) -> dict[str, Any]:
+    """Return what the receiver has."""
     with urlopen(f"{url}/state") as answer:  # noqa: S310 - the address is ours
         found: dict[str, Any] = json.load(answer)
-    return found, sum(1 for _ in log.open()) if log.exists() else 0
+    return found
+
+
+def rows_of(log: Path) -> int:
+    """Return how many rows the receiver has had."""
+    return sum(1 for _ in log.open()) if log.exists() else 0
 
 
 def check(world: World, url: str, log: Path) -> dict[str, Any]:
     """Compare the receiver, the audience, the ledger and the consents."""
-    found, rows = state(url, log)
+    found, rows = received(url), rows_of(log)
     lake = world.workspace.lake
     history = of_destination(*(lake.scan(f"activation/{name}") for name in ("attempts", "ledger")), "hook")
     believed = [row for row in lake.engine.collect(told(history)).to_pylist() if row["_told_state"] == "sent"]
@@ -168,17 +175,18 @@ def main() -> None:
         folder, log = Path(name) / "workspace", Path(name) / "received.jsonl"
         with serving_apart("tests.stand_ins.receiver:app", secret=SECRET, log=str(log)) as url:
             world = World(folder, url, persons=given.persons, seed=given.seed)
-            kills, runs, in_the_middle, longest = 0, 0, 0, 1.0
+            kills, runs, in_the_middle = 0, 0, 0
             while kills < given.kills:
-                before, seen = state(url, log)
-                world.change(seen=seen)
+                world.change(seen=rows_of(log))
                 world.save()
-                seconds = activate(folder, kill_after_s=world.dice.uniform(0, longest))
-                runs += 1
-                kills += seconds is None
-                longest = longest if seconds is None else max(0.2, seconds * 1.2)
-                in_the_middle += seconds is None and state(url, log)[0]["batches"] > before["batches"]
-            activate(folder, kill_after_s=None)
+                before = received(url)["batches"]
+                if runs % 4 == 0:  # at any moment, before and after it sends among them
+                    is_done = activate(folder, url, after_s=world.dice.expovariate(1.0))
+                else:
+                    is_done = activate(folder, url, after_batches=world.dice.randint(1, 8))
+                runs, kills = runs + 1, kills + (not is_done)
+                in_the_middle += not is_done and received(url)["batches"] > before
+            assert activate(folder, url)
             found = check(world, url, log)
     print(json.dumps({"kills": kills, "of runs": runs, "killed while sending": in_the_middle, **found}))
     sys.exit(not all(value for value in found.values() if isinstance(value, bool)))
