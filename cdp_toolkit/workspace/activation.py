@@ -15,6 +15,7 @@ from cdp_toolkit.lake import Run
 from cdp_toolkit.workspace.definitions import Definitions
 from cdp_toolkit.workspace.moments import Moment
 from cdp_toolkit.workspace.names import find
+from cdp_toolkit.workspace.waiting import waiting
 
 
 class Activation(Definitions):
@@ -72,7 +73,8 @@ class Activation(Definitions):
             return [pipeline.plan(self.lake, each, self.lake.engine, as_of=at) for each in targets]
         if not name and not now:
             targets = pipeline.due(self.lake, targets, now=at, timezone=self.settings.timezone)
-        return pipeline.activate(self.lake, targets, at=at, given=given)
+        with waiting("Telling destinations what changed"):
+            return pipeline.activate(self.lake, targets, at=at, given=given)
 
     def redrive(self, destination: str, *, as_of: Moment = None) -> Run:
         """Send a destination again what it refused, such as after its settings were put right.

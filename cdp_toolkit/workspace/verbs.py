@@ -6,6 +6,7 @@ from cdp_toolkit.sources.progress import bars
 from cdp_toolkit.workspace.definitions import Definitions
 from cdp_toolkit.workspace.moments import Moment
 from cdp_toolkit.workspace.names import find
+from cdp_toolkit.workspace.waiting import waiting
 
 
 class Verbs(Definitions):
@@ -42,14 +43,15 @@ class Verbs(Definitions):
             People, accounts, opportunities, events and refused links.
         """
         policies = list(self.policies.values())
-        return pipeline.stitch(
-            self.lake,
-            self.settings.identity,
-            as_of=self._moment(as_of),
-            policies=policies,
-            judgements=self.judgements,
-            computed=self.computed,
-        )
+        with waiting("Finding out who is who"):
+            return pipeline.stitch(
+                self.lake,
+                self.settings.identity,
+                as_of=self._moment(as_of),
+                policies=policies,
+                judgements=self.judgements,
+                computed=self.computed,
+            )
 
     def evaluate(self, *segments: str, as_of: Moment = None) -> Run:
         """Find out who is in which audience.
@@ -68,11 +70,12 @@ class Verbs(Definitions):
         """
         known = self.segments
         only = [find("segment", name, known).name for name in segments] or None
-        return pipeline.evaluate(
-            self.lake,
-            list(known.values()),
-            as_of=self._moment(as_of),
-            timezone=self.settings.timezone,
-            only=only,
-            policies=list(self.policies),
-        )
+        with waiting("Finding out who is in which audience"):
+            return pipeline.evaluate(
+                self.lake,
+                list(known.values()),
+                as_of=self._moment(as_of),
+                timezone=self.settings.timezone,
+                only=only,
+                policies=list(self.policies),
+            )

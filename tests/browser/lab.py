@@ -7,7 +7,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ from urllib.request import urlopen
 
 import nbformat
 from playwright.sync_api import Page, Route, sync_playwright
+
+from cdp_toolkit.explore.jobs.lab import arrange, command
 
 CHROMIUM = next(
     (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -38,11 +39,14 @@ class Lab:
         Where it listens.
     token
         Lets in who knows it.
+    home
+        Where it keeps what is its own, such as jobs.
     """
 
     folder: Path
     address: str
     token: str
+    home: Path
     asked_outside: list[str] = field(default_factory=list)
 
     def url(self, path: str) -> str:
@@ -58,18 +62,19 @@ def running_lab(folder: Path, home: Path) -> Iterator[Lab]:
     token = secrets.token_hex(16)
     _settings(home / "config" / "lab" / "user-settings" / "@jupyterlab")
     own = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}",
-               f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}", "--LabApp.expose_app_in_browser=True"]  # fmt: skip
+    arrange(home / "workspaces")
+    quiet = ["--no-browser", f"--port={port}", f"--IdentityProvider.token={token}", "--LabApp.expose_app_in_browser=True",
+             f"--LabApp.workspaces_dir={home / 'workspaces'}"]  # fmt: skip
     with (home / "lab.log").open("w") as log:
         process = subprocess.Popen(
-            command,
+            [*command(folder), *quiet],
             cwd=folder,
             stdout=log,
             stderr=log,
             env=os.environ | own | {"HOME": str(home)},
             start_new_session=True,
         )
-    lab = Lab(folder, f"http://127.0.0.1:{port}", token)
+    lab = Lab(folder, f"http://127.0.0.1:{port}", token, home)
     try:
         _wait_for(f"{lab.address}/api?token={token}", process, home / "lab.log")
         yield lab
