@@ -2,7 +2,9 @@
 
 import pytest
 import yaml
+from playwright.sync_api import TimeoutError as NotSeenError
 
+from cdp_toolkit.explore.jobs.schedule import schedule
 from cdp_toolkit.explore.notebooks import shipped
 from cdp_toolkit.workspace import Workspace
 from tests.browser.lab import open_notebook, run_all, saved
@@ -163,3 +165,51 @@ def test_the_explorer_is_readable_in_the_dark(browser, explorer, shot):
     light, dark = (sum(int(part) for part in each[4:].strip("()").split(",")[:3]) for each in colours)
     assert light > 500
     assert dark < 300
+
+
+def test_a_job_is_made_and_run_through_the_jobs_page(browser, lab, root, shot):
+    open_notebook(browser, lab, "notebooks/13_activation_review.ipynb")
+    browser.evaluate("() => { window.jupyterapp.commands.execute('scheduling:create-from-notebook'); }")
+    browser.get_by_role("heading", name="Create Job").wait_for()
+    shot("job_create")
+
+    browser.get_by_role("button", name="Create", exact=True).click()
+
+    row = browser.get_by_role("row").filter(has_text="13_activation_review.ipynb")
+    _reloaded(browser, row.filter(has_text="Completed"))
+    shot("jobs")
+    assert list((root / "demo" / ".locks").glob("13_activation_review.lock"))
+
+
+def _reloaded(browser, wanted):
+    """Reload the list of jobs, which does not reload itself, until it shows what is wanted."""
+    for _ in range(60):
+        browser.get_by_role("button", name="Reload").click()
+        try:
+            wanted.first.wait_for(timeout=2_000)
+        except NotSeenError:
+            continue
+        return
+    raise AssertionError(browser.locator("#jp-main-dock-panel").inner_text())
+
+
+# What the Lab's scheduler is made of warns of itself.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_schedule_made_by_a_command_is_in_the_jobs_page_and_can_be_paused_there(
+    browser, lab, root, shot, monkeypatch
+):
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(lab.home / "runtime"))
+    path = str(root / "notebooks" / "12_audience_report.ipynb")
+
+    put = schedule(Workspace(root / "demo"), path, "0 6 * * 1", {"segment": "decision_makers"})
+
+    assert put.is_live
+    browser.goto(f"{lab.address}/lab?token={lab.token}&reset")
+    browser.wait_for_function("() => window.jupyterapp?.commands.hasCommand('scheduling:list-jobs-from-launcher')")
+    browser.evaluate("() => { window.jupyterapp.commands.execute('scheduling:list-jobs-from-launcher'); }")
+    browser.get_by_role("tab", name="Job Definitions").click()
+    row = browser.get_by_role("row").filter(has_text="12_audience_report")
+    row.get_by_text("Active").wait_for()
+    shot("job_definitions")
+    row.get_by_role("button", name="Pause").click()
+    row.get_by_text("Paused").wait_for()
