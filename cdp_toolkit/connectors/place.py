@@ -102,3 +102,13 @@ class Place(Protocol):
             Whether it is.
         """
         ...
+
+    def remove(self, name: str) -> None:
+        """Delete a file.
+
+        Parameters
+        ----------
+        name
+            Name of the file.
+        """
+        ...

@@ -54,6 +54,10 @@ class LocalPlace:
         """Tell whether there is such a file; see ``Place.exists``."""
         return (self.folder / name).exists()
 
+    def remove(self, name: str) -> None:
+        """Delete a file; see ``Place.remove``."""
+        (self.folder / name).unlink()
+
 
 def open_place(
     path: str, *, folder: Path, where: str, options: Mapping[str, Any] | None = None, patience: Patience | None = None

@@ -30,8 +30,10 @@ class Text:
         Whether the encoding was guessed from what the text looks like.
     has_nul
         Whether it holds NUL bytes that are no part of its encoding.
+    has_quotes
+        Whether it holds quotation marks.
     has_odd_quotes
-        Whether its quotation marks do not come in pairs.
+        Whether they do not come in pairs.
     tail
         Its end, not decoded.
     """
@@ -39,6 +41,7 @@ class Text:
     encoding: str
     is_guessed: bool
     has_nul: bool
+    has_quotes: bool
     has_odd_quotes: bool
     tail: bytes
 
@@ -54,10 +57,11 @@ def digest(path: Path) -> str:
     Returns
     -------
     str
-        32 hexadecimal digits.
+        64 hexadecimal digits.
     """
     with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+        # Processors have instructions for it: twice as fast as BLAKE2.
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -102,16 +106,15 @@ def probe(path: Path, encoding: str | None = None) -> Text:
         if size == 0 and found is None:
             found = _marked(chunk)
         size += len(chunk)
-        quotes, nuls, tail = quotes + chunk.count(b'"'), nuls + chunk.count(b"\0"), (tail + chunk)[-_TAIL:]
+        quotes, nuls, tail = quotes + _count(b'"', chunk), nuls + _count(b"\0", chunk), (tail + chunk[-_TAIL:])[-_TAIL:]
         if found is None and not sample:
             sample = _undecodable(decoder, chunk)
     if found is None and nuls * 5 > size:
         found = _sides(tail, size)
     guessed = _guess(sample, path) if found is None and sample else None
     name = found or guessed or "utf-8"
-    return Text(
-        name, guessed is not None, nuls > 0 and not name.startswith(("utf-16", "utf-32")), quotes % 2 == 1, tail
-    )
+    has_nul = nuls > 0 and not name.startswith(("utf-16", "utf-32"))
+    return Text(name, guessed is not None, has_nul, quotes > 0, quotes % 2 == 1, tail)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -121,6 +124,10 @@ def _chunks(path: Path) -> Iterator[bytes]:
                 yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SourceError("The packed file is cut off or damaged.", where=str(path), hint="Export it again.") from error
+
+
+def _count(sign: bytes, chunk: bytes) -> int:
+    return chunk.count(sign) if sign in chunk else 0  # to find none takes a tenth of the time of counting them
 
 
 def _marked(start: bytes) -> str | None:

@@ -99,6 +99,10 @@ class RemotePlace:
         """Ask whether there is such a file; see ``Place.exists``."""
         return self._tried(lambda: self._is_there(name), "cannot be read", name)
 
+    def remove(self, name: str) -> None:
+        """Delete there; see ``Place.remove``."""
+        self._tried(lambda: self._system.rm_file(self._path(name)), "cannot be deleted", name)
+
     @cached_property
     def _system(self) -> Any:
         address = reveal_address(self._address, where=self._where)

@@ -20,13 +20,16 @@ LOGIN = {"key": "AKIA0000", "secret": "${env:AWS_SECRET}"}
 
 @contextmanager
 def s3() -> Iterator[str]:
-    """Serve S3 with the bucket ``drop``, and yield the server's address."""
+    """Serve S3 with the empty bucket ``drop``, and yield the server's address."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
     login = {"aws_access_key_id": "AKIA0000", "aws_secret_access_key": "x", "region_name": "us-east-1"}
-    boto3.client("s3", endpoint_url=address, **login).create_bucket(Bucket="drop")
+    client = boto3.client("s3", endpoint_url=address, **login)
+    client.create_bucket(Bucket="drop")
+    for each in client.list_objects_v2(Bucket="drop").get("Contents", ()):  # of a server before, in the same process
+        client.delete_object(Bucket="drop", Key=each["Key"])
     try:
         yield address
     finally:

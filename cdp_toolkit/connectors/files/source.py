@@ -5,8 +5,10 @@ delivered twice, also under another name, changes nothing.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,11 +124,13 @@ class FilesSource:
             if len(mark) > 1 and (cursor.get(part, {}) | mark) == cursor.get(part):
                 continue
             try:
-                with self._place.fetched(part) as path:
-                    own = digest(path)
+                with self._place.fetched(part) as path, ThreadPoolExecutor(1) as thread:
+                    coming = thread.submit(digest, path)  # while the text is looked through
+                    open_rows, notes = self._way(path, part)
+                    own = coming.result()
                     told = {part: {**mark, "digest": own}}
                     if own not in known:
-                        yield self._batch(path, part, told)
+                        yield Batch(part, told, partial(self._opened, part, open_rows), notes=notes)
                         known.add(own)
                     elif not isinstance(self._place, LocalPlace):
                         yield Batch(part, told)  # so that it is not fetched again to find this out
@@ -138,11 +142,11 @@ class FilesSource:
         files = [name for name in self._place.files() if not _is_hidden(name)]
         return [Finding(f"permission to read {self._place.where()}", f"{len(files)} files")]
 
-    def _batch(self, path: Path, part: str, cursor: Cursor) -> Batch:
+    def _way(self, path: Path, part: str) -> tuple[Callable[[], pa.RecordBatchReader], tuple[str, ...]]:
+        """Return what reads a file, and what its user should know."""
         kind = _kind(part)
         if kind in {"parquet", "xlsx"}:
-            read = read_parquet if kind == "parquet" else read_excel
-            return Batch(part, cursor, lambda: self._opened(part, lambda: read(path, part)))
+            return partial(read_parquet if kind == "parquet" else read_excel, path, part), ()
         text = probe(path, self.settings.encoding)
         guessed = f"{part} is not in UTF-8: it was read as {text.encoding}. If names look wrong, set `encoding`."
 
@@ -153,8 +157,7 @@ class FilesSource:
                 return read_ndjson(path, part, text)
             return read_delimited(path, part, text, self.settings.delimiter)
 
-        notes = (guessed,) if text.is_guessed else ()
-        return Batch(part, cursor, lambda: self._opened(part, open_text), notes=notes)
+        return open_text, (guessed,) if text.is_guessed else ()
 
     def _opened(self, part: str, read: Callable[[], pa.RecordBatchReader]) -> pa.RecordBatchReader:
         """Read a file, and say of an error where the file is and not where its copy was."""
