@@ -101,11 +101,10 @@ def test_a_plan_that_was_sent_but_not_recorded_changes_nothing_when_it_comes_aga
     world.person(2, "buyers")
     world.activate(table())
     world.leave(1)
-    connection = open_connection(table(), world.folder)
-    world.deliver(world.plan(table(), connection), connection)
+    world.activate(table())
+    world.forget_answers()
     sent = table.run("SELECT * FROM audience_members ORDER BY profile_id")
 
-    world.now = world.now.replace(hour=18)
     world.activate(table())
 
     assert table.run("SELECT * FROM audience_members ORDER BY profile_id") == sent
