@@ -44,7 +44,7 @@ class Google:
     signs_terms: bool = True
     life_s: int = 3600
     _tokens: set[str] = field(default_factory=set)
-    _requests: dict[str, Any] = field(default_factory=dict)
+    requests: dict[str, Any] = field(default_factory=dict)
     key_name: str = "ours"
 
     def __post_init__(self) -> None:
@@ -136,7 +136,7 @@ class Google:
     def _take(self, verb: str, list_id: str, body: dict[str, Any]) -> Response:
         request_id = uuid.uuid4().hex
         members = body["audienceMembers"]
-        self._requests[request_id] = (verb, body["destinations"][0], len(members))
+        self.requests[request_id] = (verb, body["destinations"][0], len(members))
         if not body.get("validateOnly"):
             known = {json.dumps(i): place for place, each in enumerate(self.lists[list_id]) for i in _ids(each)}
             gone = {known.get(json.dumps(i)) for member in members for i in _ids(member)}
@@ -145,9 +145,9 @@ class Google:
         return JSONResponse({"requestId": request_id})
 
     def _status(self, _: Request, call: Call) -> Response:
-        if call.query.get("requestId") not in self._requests:
+        if call.query.get("requestId") not in self.requests:
             return _refused(400, "INVALID_ARGUMENT", "INVALID_REQUEST_ID", "The request id is not valid.")
-        verb, target, count = self._requests[call.query["requestId"]]
+        verb, target, count = self.requests[call.query["requestId"]]
         state = self.states.pop(0) if self.states else "SUCCESS"
         told: dict[str, Any] = {"destination": target, "requestStatus": state}
         if state != "PROCESSING" and verb == "ingest":

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -159,6 +160,8 @@ class CustomerMatchConnection:
                 for member, place in zip(_members(moves.joining), places, strict=True)
             ]
             taken = self._api.ingest(list_id, members)
+            for place in places:
+                outcomes[place] = replace(outcomes[place], reason=f"request {taken.request_id}")
             for place, reason in taken.refused.items():
                 outcomes[places[place]] = Outcome("refused", f"Google: {reason}")
             self._await(taken.request_id)

@@ -109,7 +109,7 @@ def test_who_denies_advertising_is_refused_and_taken_off_where_she_was_on(google
 
     second = activate(destination)
 
-    reasons = {row["profile_id"]: row["reason"] for row in world.ledger.to_pylist() if row["reason"]}
+    reasons = {row["profile_id"]: row["reason"] for row in world.ledger.to_pylist() if row["outcome"] == "refused"}
     assert google.told("111") == []
     assert second.counts["refused"] == 1
     assert reasons == dict.fromkeys((1, 2), "denies the use of data for advertising")
@@ -254,6 +254,15 @@ def test_taken_is_not_processed_and_a_batch_of_which_nothing_was_processed_is_se
 
     assert "UNKNOWN_CONSENT" in failed.failed[0].message
     assert (failed.counts["failed"], again.counts["added"]) == (1, 1)
+
+
+def test_the_ledger_names_the_request_by_which_google_tells_what_became_of_it(google, match, world, activate):
+    world.person(1, "buyers")
+
+    activate(match())
+
+    [entry] = world.ledger.to_pylist()
+    assert entry["reason"].removeprefix("request ") in google.requests
 
 
 def test_a_person_with_a_new_address_and_the_same_phone_stays_on_the_list(google, match, world, activate, sha256):
