@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-_GONE, _AT, _COMMIT = "isDeleted", "readAt", "_batch"
+_GONE, _COMMIT = "isDeleted", "_batch"
 
 
 def differences(
@@ -19,7 +19,6 @@ def differences(
     key: Sequence[str],
     columns: Sequence[str],
     scope: tuple[str, Iterable[str]],
-    at: str,
 ) -> list[dict[str, Any]]:
     """Return the rows that say how what is told differs from what has landed.
 
@@ -35,19 +34,17 @@ def differences(
         What else a row says.
     scope
         A column of the key and its values: only rows of these are told, and only these can be gone.
-    at
-        Time of the look.
 
     Returns
     -------
     list of dict
-        Rows that are new or say something else, and the keys of those that are gone, with ``isDeleted`` and ``readAt``.
+        Rows that are new or say something else, and the keys of those that are gone, with ``isDeleted``.
 
     Examples
     --------
     >>> once = pa.table({"list": ["1", "1"], "who": ["7", "8"], "isDeleted": ["false"] * 2, "_batch": [1, 1]})
     >>> now = [{"list": "1", "who": "8"}, {"list": "1", "who": "9"}]
-    >>> rows = differences(now, once.to_batches(), key=["list", "who"], columns=[], scope=("list", ["1"]), at="2027")
+    >>> rows = differences(now, once.to_batches(), key=["list", "who"], columns=[], scope=("list", ["1"]))
     >>> [(row["who"], row["isDeleted"]) for row in rows]
     [('9', 'false'), ('7', 'true')]
     """
@@ -57,7 +54,7 @@ def differences(
     changed = now.join(before, on=[*key, *columns], how="anti", nulls_equal=True)
     gone = before.join(now, on=list(key), how="anti").sort(key).select(key)
     told_of = [(changed, "false"), (gone, "true")]
-    marked = [rows.with_columns(pl.lit(mark).alias(_GONE), pl.lit(at).alias(_AT)) for rows, mark in told_of]
+    marked = [rows.with_columns(pl.lit(mark).alias(_GONE)) for rows, mark in told_of]
     return pl.concat(marked, how="diagonal").to_dicts()
 
 

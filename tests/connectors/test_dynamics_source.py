@@ -135,7 +135,7 @@ def test_a_comparison_that_broke_off_is_made_by_the_next_load(dynamics, load, ta
     load()
     dynamics.clock = lambda: dt.datetime.now(dt.UTC)
     dynamics.delete("contact", one)
-    broken = load(daily_calls=9)
+    broken = load(calls_a_day=9)
     before = deleted(table)
 
     load()

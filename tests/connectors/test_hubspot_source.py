@@ -64,6 +64,17 @@ def test_records_associations_and_lists_become_entities(hubspot, workspace_of):
     assert set(rows(workspace, "marketing_list", "list_name")) == {"News", "All customers"}
     assert set(rows(workspace, "marketing_list_member", "source_id")) == {f"{news}-{ann}", f"{news}-{bob}"}
 
+    del hubspot.members[news][ann]
+    hubspot.pairs["deals", "contacts"] = {}
+    hubspot.save("deals", id=deal, amount="11")
+    workspace_of(crm=settings(hubspot)).load()
+
+    assert rows(workspace, "marketing_list_member", "source_id", "is_deleted")[f"{news}-{ann}"] == (True,)
+    assert rows(workspace, "opportunity_person", "source_id", "is_deleted") == {f"{deal}-{bob}": (True,)}
+    assert rows(workspace, "opportunity", "source_id", "amount", "account_key") == {
+        deal: (11.0, f"{company}@4711.HubSpot")
+    }
+
 
 def rows(workspace, entity, *columns):
     frame = workspace.lake.scan(f"entities/{entity}").to_native().select(columns).collect()
@@ -228,7 +239,7 @@ def test_the_limit_of_a_day_stops_with_the_time_to_go_on(hubspot, load):
 
 def test_a_backfill_that_stopped_goes_on_behind_the_last_page_that_landed(hubspot, load, table):
     ids = contacts(hubspot, 20_150)
-    stopped = load(daily_calls=202)
+    stopped = load(calls_a_day=202)
     hubspot.switches.calls.clear()
 
     done = load()

@@ -39,7 +39,7 @@ class DynamicsSettings(SourceSettings):
         Number of the language of labels, such as 1031 for German.
     page_rows
         Rows of a page.
-    daily_calls
+    calls_a_day
         Calls that this source may make on a day.
     version
         Version of the API.
@@ -55,7 +55,7 @@ class DynamicsSettings(SourceSettings):
     leave_out: tuple[str, ...] = ()
     language: int = 1033
     page_rows: Annotated[int, Field(gt=0, le=5_000)] = 5_000
-    daily_calls: PositiveInt | None = None
+    calls_a_day: PositiveInt | None = None
     version: str = "v9.2"
     login_url: str = LOGIN_URL
 
@@ -92,7 +92,7 @@ class DynamicsSource:
         where: str = "cdp.yaml",
     ) -> None:
         self.settings = own = read_settings(settings, DynamicsSettings, where=where)
-        self.budget = Budget(own.daily_calls)
+        self.budget = Budget(own.calls_a_day)
         self._client = Client(
             own.base_url, Login(own.tenant_id, own.client_id, own.client_secret, own.login_url), version=own.version,
             page_rows=own.page_rows, where=where, budget=self.budget, patience=self.patience,

@@ -11,7 +11,6 @@ from cdp_toolkit.connectors.differences import differences, landed_columns
 from cdp_toolkit.connectors.hubspot.client import ASSOCIATED, Client
 from cdp_toolkit.sources.rows import Page, gather
 from cdp_toolkit.sources.source import Batch, Cursor, Delivered
-from cdp_toolkit.sources.windows import stamp
 
 NAMES = {
     "contacts_companies": ("contacts", "companies"),
@@ -50,20 +49,19 @@ def read_associations(client: Client, name: str, delivered: Delivered, cursor: C
         for record, commit in zip(*(batch.column(i).to_pylist() for i in (0, 1)), strict=True):
             commits[record] = max(commits.get(record, 0), commit)
     fresh = iter(sorted(each for each, commit in commits.items() if commit > cursor.get("commit", 0)))
-    at = stamp(client.now())
     while ids := list(islice(fresh, _CHUNK)):
-        rows = _changes(client, (kind, other), ids, delivered(name, landed_columns(_KEY, _COLUMNS)), at)
+        rows = _changes(client, (kind, other), ids, delivered(name, landed_columns(_KEY, _COLUMNS)))
         yield from gather(name, [Page(rows, {})], most_rows=len(rows) + 1)
     if commits and max(commits.values()) > cursor.get("commit", 0):
         yield Batch(name, {"commit": max(commits.values())})
 
 
-def _changes(client: Client, kinds: tuple[str, str], ids: Sequence[str], landed: Any, at: str) -> list[dict[str, Any]]:
+def _changes(client: Client, kinds: tuple[str, str], ids: Sequence[str], landed: Any) -> list[dict[str, Any]]:
     told: list[dict[str, str | None]] = []
     for start in range(0, len(ids), ASSOCIATED):
         for record, others in client.associated(*kinds, ids[start : start + ASSOCIATED]).items():
             told += _rows(record, others)
-    rows = differences(told, landed, key=_KEY, columns=_COLUMNS, scope=("fromId", ids), at=at)
+    rows = differences(told, landed, key=_KEY, columns=_COLUMNS, scope=("fromId", ids))
     return _with_lost_primaries(rows, {row["fromId"] for row in told})
 
 

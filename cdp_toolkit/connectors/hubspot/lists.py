@@ -7,7 +7,6 @@ from cdp_toolkit.connectors.differences import differences, landed_columns
 from cdp_toolkit.connectors.hubspot.client import Client
 from cdp_toolkit.sources.rows import Page, gather
 from cdp_toolkit.sources.source import Batch, Delivered
-from cdp_toolkit.sources.windows import stamp
 
 _LIST = ("name", "processingType", "createdAt", "updatedAt")
 _STAGE = ("label", "pipelineId", "pipelineLabel", "isClosed", "probability")
@@ -39,7 +38,7 @@ def read_stages(client: Client, delivered: Delivered) -> Iterator[Batch]:
         for pipeline in client.pipelines("deals")
         for stage in pipeline["stages"]
     ]
-    yield from _landed("deal_stages", told, client, delivered, key=("id",), columns=_STAGE)
+    yield from _landed("deal_stages", told, delivered, key=("id",), columns=_STAGE)
 
 
 def read_lists(client: Client, delivered: Delivered) -> Iterator[Batch]:
@@ -58,7 +57,7 @@ def read_lists(client: Client, delivered: Delivered) -> Iterator[Batch]:
         A row a list: ``listId``, ``name``, ``processingType`` and times.
     """
     told = [{name: each.get(name) for name in ("listId", *_LIST)} for each in client.lists()]
-    yield from _landed("lists", told, client, delivered, key=("listId",), columns=_LIST)
+    yield from _landed("lists", told, delivered, key=("listId",), columns=_LIST)
 
 
 def read_members(client: Client, wanted: Sequence[str], delivered: Delivered) -> Iterator[Batch]:
@@ -83,13 +82,12 @@ def read_members(client: Client, wanted: Sequence[str], delivered: Delivered) ->
         if is_static if not wanted else {each["listId"], each["name"]} & set(wanted):
             told = [{"listId": each["listId"], **member} for member in client.members(each["listId"])]
             name, key, scope = "list_memberships", ("listId", "recordId"), [each["listId"]]
-            yield from _landed(name, told, client, delivered, key=key, columns=("membershipTimestamp",), scope=scope)
+            yield from _landed(name, told, delivered, key=key, columns=("membershipTimestamp",), scope=scope)
 
 
 def _landed(
     name: str,
     told: Sequence[dict[str, Any]],
-    client: Client,
     delivered: Delivered,
     *,
     key: Sequence[str],
@@ -99,6 +97,6 @@ def _landed(
     landed = list(delivered(name, landed_columns(key, columns)))
     known = {value for batch in landed for value in batch.column(key[0]).to_pylist()}
     where = (key[0], known if scope is None else scope)
-    rows = differences(told, landed, key=key, columns=columns, scope=where, at=stamp(client.now()))
+    rows = differences(told, landed, key=key, columns=columns, scope=where)
     if rows:
         yield from gather(name, [Page(rows, {})])

@@ -37,7 +37,7 @@ class HubSpotSettings(SourceSettings):
         Calls within ten seconds, of the account's 100 or more.
     searches_in_1_s
         Searches within a second, of the account's five.
-    daily_calls
+    calls_a_day
         Calls that this source may make on a day.
     base_url
         Address of the API.
@@ -49,7 +49,7 @@ class HubSpotSettings(SourceSettings):
     lists: tuple[str, ...] = ()
     calls_in_10_s: PositiveInt = 90
     searches_in_1_s: PositiveInt = 4
-    daily_calls: PositiveInt | None = None
+    calls_a_day: PositiveInt | None = None
     base_url: str = BASE_URL
 
 
@@ -85,7 +85,7 @@ class HubSpotSource:
         where: str = "cdp.yaml",
     ) -> None:
         self.settings = read_settings(settings, HubSpotSettings, where=where)
-        self.budget = Budget(self.settings.daily_calls)
+        self.budget = Budget(self.settings.calls_a_day)
         self._client = Client(
             self.settings.access_token, base_url=self.settings.base_url, calls_in_10_s=self.settings.calls_in_10_s,
             searches_in_1_s=self.settings.searches_in_1_s, where=where, budget=self.budget, patience=self.patience,

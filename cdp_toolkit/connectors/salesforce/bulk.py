@@ -110,7 +110,7 @@ class Bulk:
             else:
                 deleted = cursor.get("deleted_until", job["until"])
                 after = {"job": None, "read_until": job["until"], "deleted_until": deleted}
-            reader = _numbered(page, job["id"], job["rows"])
+            reader = _numbered(page, self._name, job["rows"])
             share = min(read / total, 1.0) if total else 1.0
             yield Batch(f"{self._name} query {job['id']}", after, reader.to_reader, share=share, overlap=overlap)
             if after["job"] is None:
@@ -165,7 +165,7 @@ def _parsed(text: bytes) -> pa.Table | None:
         return None  # it ends within a row
 
 
-def _numbered(page: pa.Table, number: str, before: int) -> pa.Table:
+def _numbered(page: pa.Table, name: str, before: int) -> pa.Table:
     lines = pa.array(range(before + 1, before + page.num_rows + 1), pa.int64())
-    files = pa.repeat(pa.scalar(number), page.num_rows)
+    files = pa.repeat(pa.scalar(name), page.num_rows)
     return page.append_column("_file", files).append_column("_line", lines)

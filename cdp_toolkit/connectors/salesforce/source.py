@@ -51,7 +51,7 @@ class SalesforceSettings(SourceSettings, LoginSettings):
         Records that have not changed since are left out of the backfill; all are read by default.
     page_rows
         Rows of a page; a load that is killed goes on behind the last page.
-    daily_calls
+    calls_a_day
         Calls that this source may make on a day.
     """
 
@@ -60,7 +60,7 @@ class SalesforceSettings(SourceSettings, LoginSettings):
     formulas: bool = True
     since: datetime | None = None
     page_rows: PositiveInt = 50_000
-    daily_calls: PositiveInt | None = None
+    calls_a_day: PositiveInt | None = None
 
 
 class SalesforceSource:
@@ -96,7 +96,7 @@ class SalesforceSource:
         where: str = "cdp.yaml",
     ) -> None:
         self.settings = read_settings(settings, SalesforceSettings, where=where)
-        self.budget = Budget(self.settings.daily_calls)
+        self.budget = Budget(self.settings.calls_a_day)
         self._client = Client(self.settings, where=where, budget=self.budget, patience=self.patience)
         self._wanted = self.settings.objects or tuple(objects or ())
         self._delivered: Delivered = lambda _name, _columns: iter(())

@@ -1,6 +1,6 @@
 """A load that is killed at any call leaves nothing out and nothing twice, and orders no extract twice.
 
-``benchmarks/marketo_load.py kill`` does the same at 50 random moments.
+``benchmarks/live_load.py kill`` does the same at 50 random moments.
 """
 
 import os

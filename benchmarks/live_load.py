@@ -1,9 +1,9 @@
-"""Load a Marketo that fails all the time, and kill the load: every row is there once afterwards.
+"""Load a vendor that fails all the time, and kill the load: every row is there once afterwards.
 
-``python benchmarks/marketo_load.py soak --leads 1000000 --each 5`` loads leads and activities through the stand-in with
-its faults on, and prints seconds, peak memory and what is there. ``… kill --times 50`` kills a load at random moments,
-half of them in a backfill and half in an increment, lets the next one finish and compares all tables with those of a
-load that nobody disturbed.
+``python benchmarks/live_load.py soak --records 1000000 --each 5`` loads leads of Marketo, and activities of each, through
+the stand-in with its faults on, and prints seconds, peak memory and what is there; ``--vendor salesforce`` loads contacts,
+and for so many of them an account. ``… kill --times 50`` kills a load at random moments, half of them in a backfill and
+half in an increment, lets the next one finish and compares all tables with those of a load that nobody disturbed.
 """
 
 import argparse
@@ -17,41 +17,35 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-FAULTS = {
-    "expire": 31, "606": 37, "615": 41, "502": 29, "500": 43, "cut": 3, "corrupt": 5, "late": 4, "fail": 7, "empty": 5, "repeat": 7,
-}  # fmt: skip
-DAYS = 700  # Marketo keeps activities for 25 months
-PACE = {"poll_s": 0.01, "first_pause_s": 0.01, "calls": 45, "seconds": 0.2}
+ROOT = Path(__file__).parent.parent
 STAMPS = ("_batch", "_line", "_loaded_at", "loaded_at", "rejected_at", "seen_at")
 
 
-def make_workspace(home: Path, url: str, days: int) -> None:
-    """Write a workspace with the instance as its source."""
+def make_workspace(home: Path, source: dict[str, Any]) -> None:
+    """Write a workspace with one source."""
     home.mkdir(parents=True)
-    since = (datetime.now(UTC) - timedelta(days=days + 10)).date()
-    source = {
-        "type": "marketo", "instance": "123-ABC-456", "base_url": url, "client_id": "ours",
-        "client_secret": "${env:MARKETO_SECRET}", "since": since.isoformat(), "pace": PACE, "calls_a_day": 10**9,
-    }  # fmt: skip
-    (home / "cdp.yaml").write_text(json.dumps({"name": "soak", "sources": {"mk": source}}), "utf-8")
+    (home / "cdp.yaml").write_text(json.dumps({"name": "soak", "sources": {"live": source}}), "utf-8")
 
 
 def start_load(home: Path, outcome: Path | None = None) -> subprocess.Popen[bytes]:
     """Start a load in a process of its own."""
     command = [sys.executable, __file__, "load", str(home), *([str(outcome)] if outcome else [])]
-    environment = {**os.environ, "MARKETO_SECRET": "secret-of-ours"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE)  # noqa: S603 - this file
 
 
 def load(home: Path, outcome: Path | None) -> None:
     """Say that it begins, load, and tell how it went."""
+    from benchmarks.live_vendors import VENDORS
     from cdp_toolkit import Workspace, pipeline
 
     workspace = Workspace(home)
+    vendor = VENDORS[workspace.settings.sources["live"]["type"]]
+    os.environ.update(vendor.secrets)
+    vendor.hurry()
     sys.stdout.write("begins\n")
     sys.stdout.flush()
     began, landed = time.perf_counter(), {}
@@ -113,50 +107,46 @@ def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
     ]
 
 
-def soak(leads: int, each: int) -> None:
-    """Load a large instance with its faults on."""
+def soak(vendor: Any) -> None:
+    """Load a large vendor with its faults on."""
     import polars as pl
 
     from tests.stand_ins.serve import serving_apart
 
+    factory, options = vendor.apart()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "soak"
-        options = {"leads": leads, "activities_each": each, "every": FAULTS, "window": [100, 0.2], "days": DAYS}
-        with serving_apart("tests.stand_ins.marketo:make_app", **options) as url:
-            make_workspace(home, url, DAYS)
+        with serving_apart(factory, **options) as url:
+            make_workspace(home, vendor.source(url))
             told = finish(home)
             again = finish(home)
         landed = {
-            name: pl.scan_delta(str(home / "lake" / "landing" / "mk" / name)).select(
-                rows=pl.len(), distinct=pl.col(key).n_unique(), last=pl.col(key).cast(pl.Int64).max()
-            ).collect().row(0, named=True)
-            for name, key in {"leads": "id", "activities": "marketoGUID"}.items()
+            name: pl.scan_delta(str(home / "lake" / "landing" / "live" / name)).select(
+                rows=pl.len(), distinct=pl.col(key).n_unique()
+            ).collect().row(0)
+            for name, key in vendor.keys.items()
         }  # fmt: skip
-    assert landed["leads"] == {"rows": leads, "distinct": leads, "last": leads}, landed
-    assert landed["activities"] == {"rows": leads * each, "distinct": leads * each, "last": leads * each}, landed
+    assert landed == {name: (rows, rows) for name, rows in vendor.expected().items()}, landed
     print(json.dumps({"landed": landed, "first": told, "again": again}))
 
 
-def kill(leads: int, each: int, times: int, days: int) -> None:
+def kill(vendor: Any, times: int) -> None:
     """Kill loads at random moments and compare what is there in the end."""
-    from tests.stand_ins.marketo import MarketoStandIn
-    from tests.stand_ins.marketo_world import World
     from tests.stand_ins.serve import serving
 
-    stand_in = MarketoStandIn(World.of(leads, each, days=days), {**FAULTS}, window=(100, 0.2), quota=10**9)
     chance = random.Random(7)  # noqa: S311 - moments of a proof, no secrets
-    with tempfile.TemporaryDirectory() as folder, serving(stand_in.app) as url:
+    with tempfile.TemporaryDirectory() as folder, serving(vendor.serve()) as url:
         base, reference = Path(folder) / "base", Path(folder) / "reference"
-        make_workspace(base, url, days)
+        make_workspace(base, vendor.source(url))
         shutil.copytree(base, reference)
         seconds = finish(reference)["seconds"]
         print(json.dumps({"backfill": trials(base, reference, times // 2, seconds=seconds, chance=chance)}), flush=True)
         base = Path(folder) / "loaded"
         shutil.copytree(reference, base)
-        happen(stand_in.world, leads)
+        vendor.happen()
         seconds = finish(reference)["seconds"]
         increment = trials(base, reference, times - times // 2, seconds=seconds, chance=chance)
-    print(json.dumps({"increment": increment, "faults": stand_in.codes}))
+    print(json.dumps({"increment": increment, "vendor": vendor.told()}))
 
 
 def trials(base: Path, reference: Path, times: int, *, seconds: float, chance: random.Random) -> dict[str, int]:
@@ -175,30 +165,25 @@ def trials(base: Path, reference: Path, times: int, *, seconds: float, chance: r
     return {"kills": times, "while it ran": hit, "wrong": wrong}
 
 
-def happen(world: Any, leads: int) -> None:
-    """Let leads be made, changed, deleted, merged and listed."""
-    world.lists = {1001: {"id": 1001, "name": "List", "updatedAt": "2026-01-01T00:00:00Z+0000"}}
-    for lead in range(1, leads, max(leads // 400, 1)):
-        world.change(lead, "firstName", f"Changed {lead}")
-        world.put(lead, 1001)
-    for lead in range(2, 22, 2):
-        world.delete(lead)
-        world.merge(lead + 1, lead + 101)
-        world.add(email=f"new{lead}@acme.example")
-
-
 if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["soak", "kill", "load"])
     parser.add_argument("rest", nargs="*", type=Path)
-    parser.add_argument("--leads", type=int, default=2_000)
+    parser.add_argument("--vendor", choices=["marketo", "salesforce"], default="marketo")
+    parser.add_argument("--records", type=int, default=2_000)
     parser.add_argument("--each", type=int, default=5)
     parser.add_argument("--times", type=int, default=4)
-    parser.add_argument("--days", type=int, default=200)
+    parser.add_argument("--days", type=int, default=200, help="of Marketo: over which its activities happened")
     asked = parser.parse_args()
     if asked.what == "load":
         load(asked.rest[0], asked.rest[1] if len(asked.rest) > 1 else None)
-    elif asked.what == "soak":
-        soak(asked.leads, asked.each)
     else:
-        kill(asked.leads, asked.each, asked.times, asked.days)
+        from benchmarks.live_vendors import VENDORS
+
+        own = {"days": asked.days} if asked.vendor == "marketo" else {}
+        chosen = VENDORS[asked.vendor](asked.records, asked.each, **own)
+        if asked.what == "soak":
+            soak(chosen)
+        else:
+            kill(chosen, asked.times)
