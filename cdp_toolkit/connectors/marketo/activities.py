@@ -11,7 +11,7 @@ from cdp_toolkit.connectors.marketo.instance import Instance
 from cdp_toolkit.connectors.marketo.stream import Stream
 from cdp_toolkit.connectors.marketo.windows import extract_windows
 from cdp_toolkit.sources.rows import Page, gather
-from cdp_toolkit.sources.source import Batch, Cursor, Overlap
+from cdp_toolkit.sources.source import Batch, Cursor
 from cdp_toolkit.sources.windows import Plan, moment, stamp
 
 FIELDS = (
@@ -55,11 +55,9 @@ def read_activities(instance: Instance, cursor: Cursor, *, types: Sequence[int])
 def _happened(instance: Instance, types: Sequence[int], places: dict[str, Any], since: datetime) -> Iterator[Batch]:
     """Read what happened after the place to which a stream has come; it is moved on as rows land."""
     name = ",".join(map(str, types))
-    place = places.get(name)
-    # Marketo has been seen to give a page twice: rows since the last load are looked at again.
-    again = moment(place["at"]) - instance.overlap if place else since
-    pages = Stream(instance, "activities", {"activityTypeIds": list(types)}).pages(place, since)
-    yield from gather("activities", _moved(pages, name, places), overlap=Overlap(("marketoGUID",), again))
+    place, stream = places.get(name), Stream(instance, "activities", {"activityTypeIds": list(types)})
+    overlap = stream.overlap(place, since, "marketoGUID")
+    yield from gather("activities", _moved(stream.pages(place, since), name, places), overlap=overlap)
 
 
 def read_deleted(instance: Instance, cursor: Cursor) -> Iterator[Batch]:
@@ -78,11 +76,12 @@ def read_deleted(instance: Instance, cursor: Cursor) -> Iterator[Batch]:
         Activities of the type "Delete Lead", since the first load: no extract holds a lead that was deleted before.
     """
     since = moment(cursor.get("since", stamp(instance.now - instance.overlap)))
-    pages = Stream(instance, "deletedleads", {}).pages(cursor.get("place"), since)
-    placed = (
-        Page(list(map(_as_extracted, page.rows)), {"since": stamp(since), "place": page.cursor}) for page in pages
+    place, stream = cursor.get("place"), Stream(instance, "deletedleads", {})
+    pages = (
+        Page(list(map(_as_extracted, page.rows)), {"since": stamp(since), "place": page.cursor}, page.share)
+        for page in stream.pages(place, since)
     )
-    yield from gather("deleted leads", placed, overlap=Overlap(("marketoGUID",), since))
+    yield from gather("deleted leads", pages, overlap=stream.overlap(place, since, "marketoGUID"))
 
 
 def _moved(pages: Iterable[Page], name: str, places: dict[str, Any]) -> Iterator[Page]:

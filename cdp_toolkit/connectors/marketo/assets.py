@@ -5,8 +5,10 @@ https://experienceleague.adobe.com/en/docs/marketo-developer/marketo/rest/lead-d
 https://experienceleague.adobe.com/en/docs/marketo-developer/marketo/rest/bulk-extract/bulk-program-member-extract
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from cdp_toolkit.connectors.marketo.instance import Instance
@@ -19,6 +21,9 @@ from cdp_toolkit.sources.windows import moment, stamp
 EVER = datetime(2000, 1, 1, tzinfo=UTC)
 ADD_TO_LIST, REMOVE_FROM_LIST, CHANGE_STATUS = 24, 25, 104
 _PROGRAMS_A_JOB = 10
+
+Row = Mapping[str, Any]
+Rows = Sequence[Row]
 
 
 def read_assets(instance: Instance, cursor: Cursor, *, path: str) -> Iterator[Batch]:
@@ -43,8 +48,8 @@ def read_assets(instance: Instance, cursor: Cursor, *, path: str) -> Iterator[Ba
     if "seen" in cursor:  # both ends, or none: Marketo refuses one alone
         since = moment(cursor["seen"]) - instance.overlap
         within = {"earliestUpdatedAt": stamp(since), "latestUpdatedAt": stamp(instance.now)}
-    pages = [Page(rows, {}) for rows in instance.marketo.assets(path, **within)]
-    yield from gather("assets", [*pages, Page([], seen, 1.0)], overlap=Overlap((), EVER))
+    pages = (Page(rows, {}) for rows in instance.marketo.assets(path, **within))
+    yield from gather("assets", chain(pages, [Page([], seen, 1.0)]), overlap=Overlap((), EVER))
 
 
 def read_list_members(instance: Instance, cursor: Cursor) -> Iterator[Batch]:
@@ -67,14 +72,11 @@ def read_list_members(instance: Instance, cursor: Cursor) -> Iterator[Batch]:
         lists = _ids(instance, "/rest/asset/v1/staticLists.json")
         left = [each for each in lists if each > cursor.get("last", -1)]
         for i, each in enumerate(left, 1):
-            members = instance.marketo.pages(f"/rest/v1/lists/{each}/leads.json", fields=["id"])
-            rows = (Page([{"listId": each, "leadId": row["id"]} for row in page], {}) for page in members)
             done = Page([], {"began": stamp(began), "last": each}, i / len(left))
-            yield from gather(f"list {each}", [*rows, done], overlap=Overlap(("listId", "leadId"), EVER))
-    stream = Stream(instance, "activities", {"activityTypeIds": [ADD_TO_LIST, REMOVE_FROM_LIST]})
-    pages = stream.pages(cursor.get("place"), began - instance.overlap)
-    moved = (Page([_membership(row) for row in page.rows], {"place": page.cursor}, page.share) for page in pages)
-    yield from gather("list changes", moved, overlap=Overlap((), began - instance.overlap))
+            # Only of the list that a load stopped within, some members may have landed.
+            overlap = Overlap(("listId", "leadId"), EVER) if i == 1 else None
+            yield from gather(f"list {each}", chain(_list_members(instance, each), [done]), overlap=overlap)
+    yield from _changes(instance, cursor, (ADD_TO_LIST, REMOVE_FROM_LIST), began, partial(map, _membership))
 
 
 def read_program_members(instance: Instance, cursor: Cursor, *, fields: Sequence[str]) -> Iterator[Batch]:
@@ -106,15 +108,29 @@ def read_program_members(instance: Instance, cursor: Cursor, *, fields: Sequence
             for i, some in enumerate(groups, 1)
         ]  # fmt: skip
         yield from extract(instance.exports("program/members"), fields, parts, cursor)
-    pages = Stream(instance, "activities", {"activityTypeIds": [CHANGE_STATUS]}).pages(
-        cursor.get("place"), began - instance.overlap
-    )
-    moved = (Page(list(_members(instance, fields, page.rows)), {"place": page.cursor}, page.share) for page in pages)
-    yield from gather("program changes", moved, overlap=Overlap((), began - instance.overlap))
+    yield from _changes(instance, cursor, (CHANGE_STATUS,), began, partial(_program_members, instance, fields))
 
 
 def _ids(instance: Instance, path: str) -> list[int]:
     return sorted(int(row["id"]) for rows in instance.marketo.assets(path) for row in rows)
+
+
+def _changes(
+    instance: Instance, cursor: Cursor, types: Sequence[int], began: datetime, made_of: Callable[[Rows], Iterable[Row]]
+) -> Iterator[Batch]:
+    """Read activities since a time, and land what is made of them."""
+    place, since = cursor.get("place"), began - instance.overlap
+    stream = Stream(instance, "activities", {"activityTypeIds": list(types)})
+    pages = (
+        Page(list(made_of(page.rows)), {"began": stamp(began), "place": page.cursor}, page.share)
+        for page in stream.pages(place, since)
+    )
+    yield from gather("changes", pages, overlap=stream.overlap(place, since))
+
+
+def _list_members(instance: Instance, number: int) -> Iterator[Page]:
+    for rows in instance.marketo.pages(f"/rest/v1/lists/{number}/leads.json", fields=["id"]):
+        yield Page([{"listId": number, "leadId": row["id"]} for row in rows], {})
 
 
 def _membership(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,9 +142,7 @@ def _membership(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _members(
-    instance: Instance, fields: Sequence[str], changes: Iterable[Mapping[str, Any]]
-) -> Iterator[dict[str, Any]]:
+def _program_members(instance: Instance, fields: Sequence[str], changes: Rows) -> Iterator[Row]:
     changed: dict[int, dict[int, None]] = {}
     for row in changes:
         changed.setdefault(row["primaryAttributeValueId"], {})[row["leadId"]] = None

@@ -144,11 +144,12 @@ class Marketo:
         Yields
         ------
         list of dict
-            The rows of a page.
+            The rows of a page, without ``seq``, which is their place in it.
         """
         for start in range(0, len(values), MOST_IDS):
             some = list(values[start : start + MOST_IDS])
-            yield from self.pages(path, filterType=field, filterValues=some, fields=list(fields) or None)
+            for rows in self.pages(path, filterType=field, filterValues=some, fields=list(fields) or None):
+                yield [{name: value for name, value in row.items() if name != "seq"} for row in rows]
 
     def assets(self, path: str, **params: Any) -> Iterator[list[dict[str, Any]]]:
         """Return the pages of a query of assets.

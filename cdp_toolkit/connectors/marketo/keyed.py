@@ -138,9 +138,9 @@ def _keys(
 ) -> tuple[str, list[str]]:
     for field, places in keyed.fields.items():
         found = [part for names in places for part in _named(instance, names, task)] if field in searchable else []
-        if found:
-            distinct = pc.unique(pa.chunked_array(found, pa.string())).to_pylist()
-            return field, sorted(key for key in distinct if key not in {None, "", _NULL} and key > task["after"])
+        distinct = pc.unique(pa.chunked_array(found, pa.string())).to_pylist()
+        if keys := sorted(key for key in distinct if key not in {None, "", _NULL}):
+            return field, [key for key in keys if key > task["after"]]
     return "", []
 
 
@@ -162,11 +162,7 @@ def _looked_up(
 ) -> Iterator[Page]:
     for start in range(0, len(keys), MOST_IDS):
         some = keys[start : start + MOST_IDS]
-        rows = [_without_place(row) for page in ask(some) for row in page]
+        rows = [row for page in ask(some) for row in page]
         yield Page(rows, {"task": {**task, "after": some[-1]}}, start / len(keys))
     whole = {"whole": at} if task["is_whole"] else {}
     yield Page([], {"task": None, "batches": task["until"], **whole}, 1.0)
-
-
-def _without_place(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "seq"}

@@ -12,7 +12,7 @@ from cdp_toolkit.connectors.marketo.instance import Instance
 from cdp_toolkit.connectors.marketo.stream import Stream
 from cdp_toolkit.connectors.marketo.windows import extract_windows
 from cdp_toolkit.sources.rows import Page, gather
-from cdp_toolkit.sources.source import Batch, Cursor, Overlap
+from cdp_toolkit.sources.source import Batch, Cursor
 from cdp_toolkit.sources.windows import Plan, moment
 
 
@@ -42,11 +42,9 @@ def read_leads(instance: Instance, cursor: Cursor, *, fields: list[str]) -> Iter
 
 def _changed(instance: Instance, fields: list[str], cursor: Cursor, since: datetime) -> Iterator[Batch]:
     """Ask for leads of which any field changed; the time of their last change follows standard fields only."""
-    place = cursor.get("changes")
-    # A lead that changed twice comes twice: rows since the last load are looked at again.
-    again = moment(place["at"]) - instance.overlap if place else since
-    changes = Stream(instance, "leadchanges", {"fields": fields}).pages(place, since)
-    yield from gather("changed leads", _leads(instance, fields, changes), overlap=Overlap((), again))
+    place, stream = cursor.get("changes"), Stream(instance, "leadchanges", {"fields": fields})
+    leads = _leads(instance, fields, stream.pages(place, since))
+    yield from gather("changed leads", leads, overlap=stream.overlap(place, since))
 
 
 def _leads(instance: Instance, fields: list[str], changes: Iterator[Page]) -> Iterator[Page]:

@@ -15,6 +15,7 @@ from cdp_toolkit.connectors.http import RefusedError
 from cdp_toolkit.connectors.marketo.codes import NO_PERMISSION
 from cdp_toolkit.connectors.marketo.instance import Instance
 from cdp_toolkit.sources.rows import Page
+from cdp_toolkit.sources.source import Overlap
 from cdp_toolkit.sources.windows import moment, stamp
 
 
@@ -69,6 +70,25 @@ class Stream:
             yield Page(rows, {"token": token, "at": stamp(began)}, 1.0 if is_last else self._share(rows, since, began))
             if is_last:
                 return
+
+    def overlap(self, place: Mapping[str, str] | None, since: datetime, *columns: str) -> Overlap:
+        """Return which rows may have landed before: those since the last load, since what happens twice comes twice.
+
+        Parameters
+        ----------
+        place
+            Where the last load came to.
+        since
+            Where the stream begins.
+        *columns
+            Columns that together say that two rows are the same; all of them if none is named.
+
+        Returns
+        -------
+        Overlap
+            For the batches of the stream.
+        """
+        return Overlap(columns, moment(place["at"]) - self.instance.overlap if place else since)
 
     def _ask(self, token: str) -> dict[str, Any]:
         return self.instance.marketo.get(f"/rest/v1/activities{self._suffix}.json", nextPageToken=token, **self.params)

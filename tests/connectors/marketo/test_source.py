@@ -198,6 +198,19 @@ def test_files_of_extracts_are_gone_once_they_have_landed(loading, tmp_path):
     assert list(tmp_path.glob(".downloads/**/*.csv")) == []
 
 
+def test_a_call_that_is_too_long_for_an_address_is_posted_and_makes_nobody(marketo, loading, rows):
+    marketo.world.fields |= {f"a_custom_field_with_a_long_name_{i}__c": "string" for i in range(300)}
+    loading()
+    marketo.world.change(7, "firstName", "Changed")
+
+    done = loading()
+
+    assert done.problems == ()
+    assert ("7", "Changed") in rows("entities/person", "source_id", "first_name")
+    assert "POST /rest/v1/activities/leadchanges.json" in marketo.calls
+    assert marketo.created_leads == 0
+
+
 def test_no_file_of_the_workspace_holds_the_secret(marketo, loading, tmp_path):
     marketo.every = {"502": 9}
     loading()
