@@ -14,6 +14,7 @@ from cdp_toolkit.destinations.plan import Plan
 COUNTS = ("added", "updated", "removed", "refused", "failed")
 _COUNTED = {"add": "added", "update": "updated", "remove": "removed"}
 _OUTCOMES = {"delivered": "delivered", "refused": "refused", "retry": "failed"}
+_ANSWER = pa.schema([each for each in LEDGER if each.name not in {"destination", "plan_id", "at", "entry"}])
 _ROW = ("_audience", "_row_key", "_profile_id", "_action", "_digest")
 
 
@@ -71,7 +72,7 @@ class Answers:
         # The id that the destination gave a row stays until it gives another.
         known_as = pc.coalesce(said["known_as"], said["_known_as"])
         said = said.set_column(said.column_names.index("known_as"), "known_as", known_as)
-        self._waiting.append(self._rows(batch, said))
+        self._wait(self._rows(batch, said))
 
     def add_unclear(self, batch: Batch, reason: str) -> None:
         """Take that nobody knows what became of a batch.
@@ -86,7 +87,7 @@ class Answers:
         said = batch.rows
         for name, value in {"outcome": "unclear", "reason": reason}.items():
             said = said.append_column(name, pa.repeat(pa.scalar(value), len(said)))
-        self._waiting.append(self._rows(batch, said.append_column("known_as", said["_known_as"])))
+        self._wait(self._rows(batch, said.append_column("known_as", said["_known_as"])))
 
     def add_settled(self, plan: Plan) -> None:
         """Take what is decided without the destination: who is newly refused, and whose refusal no longer matters.
@@ -101,7 +102,7 @@ class Answers:
         outcome = pc.if_else(pc.equal(rows["_action"], "refuse"), "refused", "delivered").cast(pa.string())
         nothing = pa.nulls(len(rows), pa.string())
         said = rows.select([*_ROW, "_reason"]).append_column("outcome", outcome)
-        self._waiting.append(_plain(said.append_column("known_as", nothing).append_column("batch", nothing)))
+        self._wait(_plain(said.append_column("known_as", nothing).append_column("batch", nothing)))
 
     def add_redriven(self, dead: pa.Table) -> None:
         """Take that a refusal of the destination no longer counts, so that its row is sent again.
@@ -115,7 +116,7 @@ class Answers:
         rows = dead.select(["audience", "row_key", "profile_id", "digest", "known_as", "batch"])
         for name, value in cleared.items():
             rows = rows.append_column(name, pa.repeat(pa.scalar(value), len(rows)))
-        self._waiting.append(rows)
+        self._wait(rows)
 
     def take(self) -> pa.Table:
         """Return the answers that are not written yet.
@@ -127,6 +128,9 @@ class Answers:
         """
         rows, self._waiting = self._waiting, []
         return self._numbered(pa.concat_tables(rows), LEDGER) if rows else LEDGER.empty_table()
+
+    def _wait(self, rows: pa.Table) -> None:
+        self._waiting.append(rows.select(_ANSWER.names).cast(_ANSWER))
 
     def _rows(self, batch: Batch, said: pa.Table | None = None) -> pa.Table:
         every = batch.rows if said is None else said

@@ -1,5 +1,6 @@
 """A plan, carried out: batch by batch, each attempt written before it and each answer after."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -38,11 +39,6 @@ class Delivered:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     failed: list[CdpError] = field(default_factory=list)
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the connection said that nothing more can be delivered."""
-        return any(isinstance(error, ConnectorStopped) for error in self.failed)
-
 
 def deliver(plan: Plan, connection: Connection, record: Record, *, entry: int, at: datetime) -> Delivered:
     """Carry out a plan.
@@ -71,40 +67,49 @@ def deliver(plan: Plan, connection: Connection, record: Record, *, entry: int, a
 
 
 class _Delivery:
+    """Batches wait in the workers' queue, so that none of them waits while attempts and answers are written."""
+
     def __init__(self, connection: Connection, record: Record, answers: Answers) -> None:
         self.done = Delivered()
         self._connection = connection
         self._record = record
         self._answers = answers
         self._workers = ThreadPoolExecutor(connection.limits.concurrency)
+        self._running: dict[Future[Sequence[Outcome]], Batch] = {}
+        self._stopped = threading.Event()
         self._written_at = time.monotonic()
 
     def carry_out(self, plan: Plan) -> None:
         limits = self._connection.limits
-        with self._workers:
+        try:
             for wave in waves(batches(plan, limits), limits):
-                if self.done.is_stopped:
+                if self._stopped.is_set():
                     self.done.counts["failed"] += sum(changes(batch) for batch in wave)
-                else:
-                    self._record(ATTEMPTS_TABLE, self._answers.attempts(wave))
-                    self._deliver(list(wave))
+                    continue
+                self._record(ATTEMPTS_TABLE, self._answers.attempts(wave))
+                self._running |= {self._workers.submit(self._try, batch): batch for batch in wave}
+                self._collect(leave=2 * limits.concurrency)
+            self._collect(leave=0)
+        finally:
+            self._workers.shutdown(cancel_futures=True)
         self._answers.add_settled(plan)
         self._write()
 
-    def _deliver(self, waiting: list[Batch]) -> None:
-        running: dict[Future[Sequence[Outcome]], Batch] = {}
-        while waiting or running:
-            while waiting and len(running) < self._connection.limits.concurrency:
-                batch = waiting.pop(0)
-                if self.done.is_stopped:
-                    self._answers.add(batch, [_NOT_TRIED] * len(batch.rows))
-                else:
-                    running[self._workers.submit(self._connection.deliver, batch)] = batch
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                self._take(running.pop(future), future)
+    def _try(self, batch: Batch) -> Sequence[Outcome]:
+        if self._stopped.is_set():
+            return [_NOT_TRIED] * len(batch.rows)
+        try:
+            return self._connection.deliver(batch)
+        except ConnectorStopped:
+            self._stopped.set()
+            raise
+
+    def _collect(self, *, leave: int) -> None:
+        while len(self._running) > leave:
+            for future in wait(self._running, return_when=FIRST_COMPLETED).done:
+                self._take(self._running.pop(future), future)
             if time.monotonic() - self._written_at > _ANSWERS_WAIT_S:
                 self._write()
-        self._write()
 
     def _take(self, batch: Batch, answer: Future[Sequence[Outcome]]) -> None:
         try:

@@ -19,6 +19,7 @@ from cdp_toolkit.model import Model
 from cdp_toolkit.model.types import arrow_type
 
 _ROWS_A_GROUP = 1024
+_MOST_FILES = 100  # above it, opening them takes longer than reading them
 _COUNTS_AT_ONCE = ("landing/", "activation/")  # their newest version, whatever becomes of the run that wrote it
 
 
@@ -315,6 +316,18 @@ class Store:
         target = f"{self.uri}/{name}" if delta is None else delta
         write_deltalake(target, rows, mode="append", storage_options=self.options or None)
         return self.head(name) if delta is None else delta.version()
+
+    def tidy(self, name: str) -> None:
+        """Join the small files of a table that is written often, once there are many.
+
+        Parameters
+        ----------
+        name
+            A table of ``activation/``; its rows stay as they are.
+        """
+        delta = self._open(name)
+        if delta is not None and len(delta.file_uris()) > _MOST_FILES:
+            delta.optimize.compact()
 
     def write(self, name: str, rows: pa.Table | pa.RecordBatchReader, *, mode: Mode, base: int | None) -> int:
         """Write Arrow rows; the version counts once a run names it.

@@ -7,7 +7,14 @@ from cdp_toolkit.destinations.answers import Answers
 from cdp_toolkit.destinations.deliver import Delivered, deliver
 from cdp_toolkit.destinations.doubts import clear_up
 from cdp_toolkit.destinations.given import still_so
-from cdp_toolkit.destinations.ledger import LEDGER_TABLE, dead_letters, next_entry, of_destination, unclear
+from cdp_toolkit.destinations.ledger import (
+    ATTEMPTS_TABLE,
+    LEDGER_TABLE,
+    dead_letters,
+    next_entry,
+    of_destination,
+    unclear,
+)
 from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.engines import Engine
 from cdp_toolkit.errors import CdpError
@@ -54,6 +61,8 @@ def activate(
             run.details[target.name] = done.counts | {"errors": len(done.failed)}
             for what, number in done.counts.items():
                 run.counts[what] = run.counts.get(what, 0) + number
+        for name in (ATTEMPTS_TABLE, LEDGER_TABLE):
+            lake.tidy(name)
         run.details[ABOUT] = {"as_of": at.isoformat()}
         if not any(run.counts.values()):
             run.nothing_to_do()

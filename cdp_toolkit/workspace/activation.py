@@ -8,6 +8,7 @@ from pyarrow import csv
 from cdp_toolkit import pipeline
 from cdp_toolkit.destinations.destination import open_connection
 from cdp_toolkit.destinations.ledger import dead_letters, of_destination
+from cdp_toolkit.destinations.lift import Lift, lift
 from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.destinations.standing import Standings
 from cdp_toolkit.errors import ConfigError, UnknownNameError
@@ -108,6 +109,27 @@ class Activation(Definitions):
         """
         found = find("destination", destination, self.destinations)
         return dead_letters(of_destination(*pipeline.told(self.lake, self.lake.engine), found.name)).to_native()
+
+    def lift(self, group: str, segment: str) -> Lift:
+        """Compare people who were sent with those whom a group held out.
+
+        Parameters
+        ----------
+        group
+            Name of the holdout group.
+        segment
+            Its members did what was hoped for, such as buying; all who were ever in it count.
+
+        Returns
+        -------
+        Lift
+            The share of each, and between which bounds the difference lies.
+        """
+        find("holdout group", group, self.settings.policies.holdouts)
+        reached = self.lake.scan(
+            "segments/membership", only={"segment": [find("segment", segment, self.segments).name]}
+        )
+        return lift(group, pipeline.told(self.lake, self.lake.engine)[1], reached, self.lake.engine)
 
     def activations(self, *, as_of: Moment = None) -> Standings:
         """Show where each destination stands.

@@ -168,12 +168,17 @@ class World:
         return self.engine.collect(next_entry(*self.told()))["entry"][0].as_py()
 
     def activate(
-        self, destination: Destination, connection: Connection | None = None, *, given: Plan | None = None
+        self,
+        destination: Destination,
+        connection: Connection | None = None,
+        *,
+        given: Plan | None = None,
+        guard: Guard | None = None,
     ) -> Delivered:
         connection = connection or open_connection(destination, self.folder)
         doubts = self.engine.collect(unclear(self.history(destination)))
         clear_up(doubts, destination, connection, self.write, entry=self.entry(), at=self.now)
-        plan = self.plan(destination, connection)
+        plan = self.plan(destination, connection, guard=guard)
         plan = still_so(given, plan)[0] if given else plan
         delivered = deliver(plan, connection, self.write, entry=self.entry(), at=self.now)
         self.now += timedelta(days=1)

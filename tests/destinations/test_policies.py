@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdp_toolkit.destinations.definition import Destination
+from cdp_toolkit.destinations.lift import Lift, lift
 from cdp_toolkit.destinations.peace import listed_profiles
 from cdp_toolkit.destinations.planning import Guard
 from cdp_toolkit.destinations.policies import CORE, MARKETING_ACTIONS, Policies
@@ -175,3 +176,18 @@ def test_whoever_passes_an_opt_in_passes_an_opt_out(asked, value):
 
     assert not strict.passes("email", value) or lax.passes("email", value)
     assert not Policies(consent={"email": asked}).passes("email", "n")
+
+
+def test_the_effect_of_sending_is_read_from_those_who_were_held_out(world, engine, frame):
+    for profile_id in range(1, 101):
+        world.person(profile_id, "buyers")
+    halves = guard(holdouts={"spring": {"share": 0.5}})
+    world.activate(mirror(), guard=halves)
+    out = {row["profile_id"] for row in world.ledger.to_pylist() if row["outcome"] == "refused"}
+    bought = [each for each in range(1, 101) if each not in out or each % 2]
+
+    found = lift("spring", engine.load(world.ledger), frame({"profile_id": bought}), engine)
+
+    odd = sum(each % 2 for each in out)
+    assert found == Lift("spring", 100 - len(out), 100 - len(out), len(out), odd)
+    assert found.interval[0] < found.points == 1 - odd / len(out) < found.interval[1]

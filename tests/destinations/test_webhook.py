@@ -199,6 +199,17 @@ def test_calls_go_to_public_and_encrypted_addresses_unless_someone_says_so(hook,
     assert hint in done.failed[0].hint
 
 
+def test_the_doctor_looks_at_address_and_secret_and_calls_nobody(hook, receiver, monkeypatch):
+    (found,) = WebhookConnection(hook(), Path()).check()
+    monkeypatch.delenv("HOOK_SECRET")
+
+    with pytest.raises(ConfigError, match="HOOK_SECRET"):
+        WebhookConnection(hook(), Path()).check()
+
+    assert found.what == "address and secret"
+    assert receiver.switches.calls == []
+
+
 @pytest.mark.parametrize(
     ("settings", "kind", "told"),
     [

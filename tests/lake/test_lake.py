@@ -3,6 +3,7 @@ import sys
 
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
 
 from cdp_toolkit.errors import LakeBusyError, NotYetError
 from cdp_toolkit.lake import Lake
@@ -118,3 +119,30 @@ def _break_off(lake, frame):
     with lake.run("stitch") as run:
         run.append("identity/person_ids", frame({"source_key": ["3@a.B"], "profile_id": [3]}))
         raise RuntimeError("power cut")
+
+
+ATTEMPT = pa.table({"destination": ["out"], "entry": [1]})
+
+
+def _send(lake):
+    with lake.run("activate") as run:
+        run.record("activation/attempts", ATTEMPT)
+        raise RuntimeError("power cut")
+
+
+def test_what_was_done_outside_counts_although_the_run_fails(lake, rows):
+    with pytest.raises(RuntimeError):
+        _send(lake)
+
+    assert rows(lake.scan("activation/attempts"), "destination") == ["out"]
+
+
+def test_many_small_files_become_few_and_hold_the_same(lake, rows):
+    for _ in range(101):
+        lake.record("activation/attempts", ATTEMPT)
+
+    lake.tidy("activation/attempts")
+
+    version = lake.head("activation/attempts")
+    assert len(lake._files(DeltaTable(f"{lake.uri}/activation/attempts", version=version))) == 1
+    assert rows(lake.scan("activation/attempts"), "destination") == ["out"] * 101

@@ -21,6 +21,7 @@ from cdp_toolkit.connectors.webhook.template import check, filled
 from cdp_toolkit.destinations.definition import Destination, Mode, keyed_fields, read_settings
 from cdp_toolkit.destinations.destination import DELIVERED, Batch, Limits, Outcome
 from cdp_toolkit.errors import ActivationError
+from cdp_toolkit.findings import Finding
 from cdp_toolkit.secrets import Secret, reveal, reveal_address
 
 _OF_ROW = ("action", "key")
@@ -136,6 +137,18 @@ class WebhookConnection:
             raise ActivationError(error.message, where=self._where, hint=error.hint) from error
         refused = _refused(answer)
         return [Outcome("refused", refused[key]) if key in refused else DELIVERED for key in keys]
+
+    def check(self) -> Sequence[Finding]:
+        """Look at the address and the secret, and call nobody; see ``Checked.check``.
+
+        Returns
+        -------
+        sequence of Finding
+            One for both.
+        """
+        check_address(self._url, self._settings.allow, where=f"{self._where}, url")
+        reveal(self._settings.secret, where=f"{self._where}, secret")
+        return [Finding("address and secret", "the receiver itself was not asked")]
 
     def _body(self, batch: Batch) -> Any:
         rows = [
