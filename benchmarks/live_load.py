@@ -130,11 +130,11 @@ def soak(vendor: Any) -> None:
     print(json.dumps({"landed": landed, "first": told, "again": again}))
 
 
-def kill(vendor: Any, times: int) -> None:
+def kill(vendor: Any, times: int, seed: int) -> None:
     """Kill loads at random moments and compare what is there in the end."""
     from tests.stand_ins.serve import serving
 
-    chance = random.Random(7)  # noqa: S311 - moments of a proof, no secrets
+    chance = random.Random(seed)  # noqa: S311 - moments of a proof, no secrets
     with tempfile.TemporaryDirectory() as folder, serving(vendor.serve()) as url:
         base, reference = Path(folder) / "base", Path(folder) / "reference"
         make_workspace(base, vendor.source(url))
@@ -174,6 +174,7 @@ if __name__ == "__main__":
     parser.add_argument("--records", type=int, default=2_000)
     parser.add_argument("--each", type=int, default=5)
     parser.add_argument("--times", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--days", type=int, default=200, help="of Marketo: over which its activities happened")
     asked = parser.parse_args()
     if asked.what == "load":
@@ -186,4 +187,4 @@ if __name__ == "__main__":
         if asked.what == "soak":
             soak(chosen)
         else:
-            kill(chosen, asked.times)
+            kill(chosen, asked.times, asked.seed)

@@ -97,7 +97,7 @@ class OfSalesforce:
         return {
             "type": "salesforce", "instance": "00D5g", "base_url": url, "login": "password", "client_id": "key",
             "username": "cdp@acme.example", "client_secret": "${env:SF_SECRET}", "password": "${env:SF_PASSWORD}",
-            "page_rows": max(self.records // 20, 1_000),
+            "objects": ["Account", "Contact"], "page_rows": max(self.records // 20, 100),
         }  # fmt: skip
 
     @staticmethod

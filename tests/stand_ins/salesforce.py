@@ -54,6 +54,7 @@ class Salesforce(BulkQueries, Writes):
         self.tokens, self.jobs, self.received = {}, {}, []
         self.faults, self.daily_calls, self.calls = Faults(), 100_000, 0
         self.clock = lambda: datetime.now(UTC)
+        self.on_call = lambda _: None
         self.latest_covered = None
         self.id_limit = 600_000
         self._numbers, self._downloads = itertools.count(1), itertools.count(1)
@@ -160,6 +161,7 @@ class Salesforce(BulkQueries, Writes):
     def _call(self, endpoint):
         async def called(request):
             self.calls += 1
+            self.on_call(self.calls)
             self.received.append((request.method, request.url.path, request.url.query))
             answer = self._stopped(request) or await self._answered(endpoint, request)
             answer.headers["Sforce-Limit-Info"] = f"api-usage={self.calls}/{self.daily_calls}"
