@@ -8,6 +8,7 @@ from cdp_toolkit.connectors.marketo.source import MarketoSource
 from cdp_toolkit.entities.catalogue import load_mapping
 from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.pipeline.load import load
+from cdp_toolkit.sources.land import land
 from tests.stand_ins.marketo import MarketoStandIn
 from tests.stand_ins.marketo_world import World
 from tests.stand_ins.serve import serving
@@ -40,17 +41,31 @@ def settings(marketo):
 
 
 @pytest.fixture
-def loading(settings, lake, tmp_path):
+def opened(settings, lake, tmp_path):
+    """Open the source, anew each time, as each command does."""
+
+    def run(**more):
+        mapping = load_mapping("marketo", lake.model)
+        return MarketoSource(settings(**more), folder=tmp_path, objects=mapping.files(), where="cdp.yaml, sources.mk")
+
+    return run
+
+
+@pytest.fixture
+def loading(opened, lake):
     """Load the instance as ``cdp load`` would."""
 
     def run(**more):
-        told = settings(**more)
-        mapping = load_mapping("marketo", lake.model)
-        source = MarketoSource(told, folder=tmp_path, objects=mapping.files(), where="cdp.yaml, sources.mk")
-        about = LandedSource("mk", "Marketo", "123-ABC-456", mapping)
-        return load(lake, {"mk": (about, source)}, only=["mk"])
+        about = LandedSource("mk", "Marketo", "123-ABC-456", load_mapping("marketo", lake.model))
+        return load(lake, {"mk": (about, opened(**more))}, only=["mk"])
 
     return run
+
+
+@pytest.fixture
+def landing(opened, lake):
+    """Land what is new of the instance, and make no records of it."""
+    return lambda **more: land("mk", opened(**more), lake)
 
 
 @pytest.fixture
