@@ -12,6 +12,8 @@ import argparse
 import json
 import os
 import random
+import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -30,14 +32,52 @@ from cdp_toolkit.model.types import arrow_type
 from tests.stand_ins.serve import serving_apart
 
 SECRET = "secret-of-the-receiver"  # noqa: S105 - of a stand-in
-CHILD = """
-import sys, cdp_toolkit as cdp
-workspace = cdp.Workspace(sys.argv[1])
-workspace.plan("hook")  # what is imported where it is used is imported by now
-print("ready", flush=True)
-sys.stdin.readline()
-workspace.activate("hook")
+# Imports once, and starts each activation as a process of its own by a fork, before any thread is there.
+STARTER = """
+import os, sys
+import cdp_toolkit as cdp
+import cdp_toolkit.connectors.webhook.destination
+import cdp_toolkit.pipeline
+for _ in sys.stdin:
+    child = os.fork()
+    if not child:
+        cdp.Workspace(sys.argv[1]).activate("hook")
+        os._exit(0)
+    print(child, flush=True)
+    print(os.waitpid(child, 0)[1], flush=True)
 """
+
+
+class Starter:
+    """Starts activations of a workspace, and kills them."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self._url = url
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            [sys.executable, "-c", STARTER, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def activate(self, *, after_s: float | None = None, after_batches: int | None = None) -> bool:
+        """Activate; kill it after a time or when so many batches have come; return if it ended."""
+        assert self._process.stdin
+        assert self._process.stdout
+        before = received(self._url)["batches"]
+        self._process.stdin.write(b"go\n")
+        self._process.stdin.flush()
+        child, began = int(self._process.stdout.readline()), time.perf_counter()
+        while not select.select([self._process.stdout], [], [], 0.005)[0]:
+            is_late = after_s is not None and time.perf_counter() - began > after_s
+            if is_late or (after_batches is not None and received(self._url)["batches"] >= before + after_batches):
+                os.kill(child, signal.SIGKILL)
+                break
+        status = int(self._process.stdout.readline())
+        assert status in {0, signal.SIGKILL}, status
+        return status == 0
+
+    def end(self) -> None:
+        """End the process that starts them."""
+        self._process.kill()
+        self._process.wait()
 
 
 class World:
@@ -105,29 +145,6 @@ def mail(profile_id: int) -> str:
     return f"p{profile_id}@x.example"
 
 
-def activate(folder: Path, url: str, *, after_s: float | None = None, after_batches: int | None = None) -> bool:
-    """Activate in a process of its own; kill it after a time or when so many batches have come; return if it ended."""
-    before = received(url)["batches"]
-    with subprocess.Popen(  # noqa: S603 - our own command
-        [sys.executable, "-c", CHILD, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as child:
-        assert child.stdin
-        assert child.stdout
-        assert child.stdout.readline() == b"ready\n"
-        began = time.perf_counter()
-        child.stdin.write(b"go\n")
-        child.stdin.close()
-        while child.poll() is None:
-            is_late = after_s is not None and time.perf_counter() - began > after_s
-            if is_late or (after_batches is not None and received(url)["batches"] >= before + after_batches):
-                child.kill()
-                child.wait()
-                return False
-            time.sleep(0.005)
-        assert child.returncode == 0
-    return True
-
-
 def received(url: str) -> dict[str, Any]:
     """Return what the receiver has."""
     with urlopen(f"{url}/state") as answer:  # noqa: S310 - the address is ours
@@ -175,18 +192,20 @@ def main() -> None:
         folder, log = Path(name) / "workspace", Path(name) / "received.jsonl"
         with serving_apart("tests.stand_ins.receiver:app", secret=SECRET, log=str(log)) as url:
             world = World(folder, url, persons=given.persons, seed=given.seed)
+            starter = Starter(folder, url)
             kills, runs, in_the_middle = 0, 0, 0
             while kills < given.kills:
                 world.change(seen=rows_of(log))
                 world.save()
                 before = received(url)["batches"]
                 if runs % 4 == 0:  # at any moment, before and after it sends among them
-                    is_done = activate(folder, url, after_s=world.dice.expovariate(1.0))
+                    is_done = starter.activate(after_s=world.dice.expovariate(1.0))
                 else:
-                    is_done = activate(folder, url, after_batches=world.dice.randint(1, 8))
+                    is_done = starter.activate(after_batches=world.dice.randint(1, 8))
                 runs, kills = runs + 1, kills + (not is_done)
                 in_the_middle += not is_done and received(url)["batches"] > before
-            assert activate(folder, url)
+            assert starter.activate()
+            starter.end()
             found = check(world, url, log)
     print(json.dumps({"kills": kills, "of runs": runs, "killed while sending": in_the_middle, **found}))
     sys.exit(not all(value for value in found.values() if isinstance(value, bool)))
