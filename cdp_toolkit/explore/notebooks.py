@@ -108,7 +108,6 @@ def _run(notebook: Path, out: Path, parameters: Mapping[str, Any], folder: Path)
             cwd=str(folder),
             progress_bar=False,
             extra_arguments=_QUIET,
-            store_widget_state=False,
             shutdown_kernel="immediate",  # it holds nothing, and a kernel that is asked takes a second to go
         )
     except PapermillExecutionError as error:
@@ -144,14 +143,24 @@ def _page(notebook: Path) -> Path:
 
 
 def _settle(cells: Any) -> None:
-    """Take live views out of an executed copy: nothing answers there, and each stands beside a page that says the same."""
+    """Take live views out of an executed copy: nothing answers there, and each stands beside a page that says the same.
+
+    What stands beside none, such as a bar of progress, is gone with it.
+    """
+    cells.metadata.pop("widgets", None)
     for cell in cells.cells:
-        for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            if len(data) > 1:
-                data.pop("application/vnd.jupyter.widget-view+json", None)
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _is_live_alone(output)]
+            for output in cell.outputs:
+                output.get("data", {}).pop(_LIVE, None)
 
 
+def _is_live_alone(output: Any) -> bool:
+    data = output.get("data", {})
+    return _LIVE in data and not set(data) - {_LIVE, "text/plain"}
+
+
+_LIVE = "application/vnd.jupyter.widget-view+json"
 _SHOWN = ["text/html", "text/markdown", "image/svg+xml", "image/png", "text/latex", "text/plain"]
 
 

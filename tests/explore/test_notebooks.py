@@ -70,6 +70,18 @@ def test_a_notebook_runs_unattended_and_its_page_is_a_report(ws, tmp_path, name)
     assert not re.search(r"<link|<script[^>]+src|@import", page)
 
 
+def test_progress_that_was_shown_meanwhile_is_not_in_the_copy(write, tmp_path):
+    shown = "from cdp_toolkit.workspace.waiting import waiting\nimport time"
+    folder = write("1_slow", shown, "with waiting('Stitching', patience_s=0):\n    time.sleep(0.5)\n'done'")
+
+    (executed,) = run_notebooks(folder, tmp_path / "out", {})
+
+    assert executed.problem == ""
+    assert "done" in executed.page.read_text("utf-8")
+    kept = executed.page.read_text("utf-8") + (tmp_path / "out" / "1_slow.ipynb").read_text("utf-8")
+    assert not re.search("Output\\(\\)|Stitching</|widget-(view|state)", kept)
+
+
 @pytest.mark.parametrize("path", sorted(shipped().glob("*.ipynb")), ids=lambda path: path.stem)
 def test_every_parameter_of_a_notebook_can_be_given_and_says_what_it_is(path):
     cells = nbformat.read(path, as_version=4).cells
