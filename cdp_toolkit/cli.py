@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from cdp_toolkit import forms
 from cdp_toolkit.errors import CdpError, ConfigError, UnknownNameError
 from cdp_toolkit.secrets import redact
 from cdp_toolkit.segments.exchange import from_json, to_json
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A B2B customer data platform in a folder.",
 )
+app.add_typer(forms.app, name="source")
 _state: dict[str, Any] = {"workspace": Path(), "json": False, "failed": False}
 
 AsOf = Annotated[str | None, typer.Option(help="What `now` means, such as 2026-11-01; the present by default.")]

@@ -8,9 +8,9 @@ have written, such as the errors of a driver.
 import logging
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import quote, quote_plus
 
 from pydantic import AfterValidator
@@ -136,6 +136,33 @@ def _is_reference(text: str) -> str:
 
 Secret = Annotated[str, AfterValidator(_is_reference)]
 """A setting that is a secret: holds its reference, refuses plain text; ``reveal`` it where it is used."""
+
+
+def is_secret(annotation: Any, metadata: Iterable[Any] = ()) -> bool:
+    """Tell whether a setting is a ``Secret``.
+
+    Parameters
+    ----------
+    annotation
+        Its type.
+    metadata
+        What pydantic took out of the type.
+
+    Returns
+    -------
+    bool
+        Whether it is, or may be.
+
+    Examples
+    --------
+    >>> is_secret(Secret), is_secret(Secret | None), is_secret(str)
+    (True, True, False)
+    """
+    if any(
+        getattr(each, "func", None) is _is_reference for each in (*metadata, *getattr(annotation, "__metadata__", ()))
+    ):
+        return True
+    return any(is_secret(each) for each in get_args(annotation))
 
 
 def _has_no_password(address: str) -> str:

@@ -29,13 +29,32 @@ class Checks(Definitions):
         """
         ways: dict[str, Callable[[], object]] = {}
         for name, settings in self.settings.sources.items():
-            ways[f"source {name}"] = partial(self._opened, name, settings)
+            ways[f"source {name}"] = partial(self.opened, name, settings)
         for name, destination in self.destinations.items():
             ways[f"destination {name}"] = partial(open_connection, destination, self.folder)
         segments = f"{len(self.segments)} segments are well defined."
         return Health({name: _looked_at(way) for name, way in ways.items()}, notes=(segments,))
 
-    def _opened(self, name: str, settings: dict[str, Any]) -> Source:
+    def opened(self, name: str, settings: dict[str, Any]) -> Source:
+        """Open a source, which need not stand in ``cdp.yaml``; nobody is called.
+
+        Parameters
+        ----------
+        name
+            Its name.
+        settings
+            Its settings.
+
+        Returns
+        -------
+        Source
+            Ready to read.
+
+        Raises
+        ------
+        ConfigError
+            If a setting is wrong.
+        """
         return self._source(name, settings)[1]
 
 
