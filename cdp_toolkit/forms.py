@@ -21,7 +21,7 @@ def main() -> None:
 @app.command()
 def add(
     context: typer.Context,
-    kind: Annotated[str, typer.Argument(metavar="TYPE", help="Connector, such as marketo, salesforce, sql or files.")],
+    kind: Annotated[str, typer.Argument(metavar="TYPE", help="Connector, such as sql or files.")],
     name: Annotated[str | None, typer.Argument(help="Name of the source; that of the connector by default.")] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting, as YAML; nobody is asked for it.")
