@@ -178,4 +178,6 @@ def make_app(
 ) -> Starlette:
     """Make the app of an instance of some size, to be served by another process."""
     world = World.of(leads, activities_each, **options)
-    return MarketoStandIn(world, every, window=(window[0], window[1]), quota=10**9).app
+    stand_in = MarketoStandIn(world, every, window=(window[0], window[1]), quota=10**9)
+    stand_in.bulk.quota_bytes = 1 << 40
+    return stand_in.app
