@@ -1,6 +1,7 @@
 """Rows that are landed already are not landed again, where a load reads a little of the past a second time."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,41 +15,67 @@ from cdp_toolkit.sources.source import Overlap
 _KEY, _NULL = "_known", "\x00"
 
 
-def without_known(table: str, reader: pa.RecordBatchReader, overlap: Overlap, lake: Lake) -> pa.RecordBatchReader:
-    """Drop the rows that are in a table already, and those that come twice.
+class Known:
+    """The rows of a table that a load may meet again; read once a load, however many batches overlap.
 
     Parameters
     ----------
     table
         ``landing/<source>/<object>``.
-    reader
-        Rows to land.
-    overlap
-        What makes two rows the same, and since when the table can hold them.
     lake
         Where the table is.
-
-    Returns
-    -------
-    pyarrow.RecordBatchReader
-        The rows that are new, in their order.
     """
-    columns = list(overlap.columns) or [name for name in reader.schema.names if not name.startswith("_")]
-    landed = lake.delivered(table, columns, where=pc.field("_loaded_at") >= overlap.since)
-    # Read now: within the write of a Delta table none can be read.
-    known = np.unique(np.concatenate([np.empty(0, np.int64), *(_keys(batch, columns, lake) for batch in landed)]))
-    return pa.RecordBatchReader.from_batches(reader.schema, _new(reader, columns, known, lake))
 
+    def __init__(self, table: str, lake: Lake) -> None:
+        self._table = table
+        self._lake = lake
+        self._read_as: Overlap | None = None
+        self._keys = np.empty(0, np.int64)
+        self._met: list[npt.NDArray[np.int64]] = []
 
-def _new(
-    reader: pa.RecordBatchReader, columns: list[str], known: npt.NDArray[np.int64], lake: Lake
-) -> Iterator[pa.RecordBatch]:
-    for batch in reader:
-        keys = _keys(batch, columns, lake)
-        _, firsts = np.unique(keys, return_index=True)
-        fresh = np.setdiff1d(firsts, np.flatnonzero(np.isin(keys, known)))
-        known = np.union1d(known, keys[fresh])
-        yield batch.take(pa.array(np.sort(fresh)))
+    def without(self, reader: pa.RecordBatchReader, overlap: Overlap) -> pa.RecordBatchReader:
+        """Drop the rows that are in the table already, and those that come twice.
+
+        Parameters
+        ----------
+        reader
+            Rows to land.
+        overlap
+            What makes two rows the same, and since when the table can hold them.
+
+        Returns
+        -------
+        pyarrow.RecordBatchReader
+            The rows that are new, in their order.
+        """
+        columns = list(overlap.columns) or [name for name in reader.schema.names if not name.startswith("_")]
+        self._read(replace(overlap, columns=tuple(columns)))
+        self._met = []
+        return pa.RecordBatchReader.from_batches(reader.schema, self._new(reader, columns))
+
+    def settle(self) -> None:
+        """Count the rows of the last batch among those of the table, since they have landed."""
+        self._keys = np.unique(np.concatenate([self._keys, *self._met]))
+        self._met = []
+
+    def _read(self, overlap: Overlap) -> None:
+        # Read now: within the write of a Delta table none can be read.
+        was = self._read_as
+        if was is not None and was.columns == overlap.columns and was.since <= overlap.since:
+            return
+        columns = list(overlap.columns)
+        landed = self._lake.delivered(self._table, columns, where=pc.field("_loaded_at") >= overlap.since)
+        read = [_keys(batch, columns, self._lake) for batch in landed]
+        self._keys, self._read_as = np.unique(np.concatenate([np.empty(0, np.int64), *read])), overlap
+
+    def _new(self, reader: pa.RecordBatchReader, columns: list[str]) -> Iterator[pa.RecordBatch]:
+        for batch in reader:
+            keys = _keys(batch, columns, self._lake)
+            _, firsts = np.unique(keys, return_index=True)
+            known = [np.flatnonzero(np.isin(keys, each)) for each in (self._keys, *self._met)]
+            fresh = np.setdiff1d(firsts, np.concatenate(known))
+            self._met.append(keys[fresh])
+            yield batch.take(pa.array(np.sort(fresh)))
 
 
 def _keys(batch: pa.RecordBatch, columns: list[str], lake: Lake) -> npt.NDArray[np.int64]:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from cdp_toolkit.errors import CdpError, ConnectorStopped, SourceError
 from cdp_toolkit.lake import Lake
 from cdp_toolkit.sources.fields import record_fields
-from cdp_toolkit.sources.known import without_known
+from cdp_toolkit.sources.known import Known
 from cdp_toolkit.sources.progress import Progress
 from cdp_toolkit.sources.source import Batch, Cursor, Linked, Metered, Noted, Object, Source, SourceFailure
 
@@ -93,6 +93,7 @@ class _Landing:
     check: Check | None
     progress: Progress
     landed: Landed = field(default_factory=Landed)
+    known: dict[str, Known] = field(default_factory=dict)
     loaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def all(self) -> None:
@@ -144,11 +145,15 @@ class _Landing:
         _refuse_columns(names)
         if self.check is not None and names:
             self.check(name, names)
+        known = self.known.pop(name, None) or Known(table, self.lake)
         if batch.overlap is not None:
-            reader = without_known(table, reader, batch.overlap, self.lake)
+            reader = known.without(reader, batch.overlap)
         cursor |= self.source.budget.mark() if isinstance(self.source, Metered) else {}
         stamped = _Stamped(reader, counter, self.loaded_at)
         _write(table, stamped, self.lake, counter, cursor)
+        if batch.overlap is not None:
+            known.settle()
+            self.known[name] = known  # of rows that land without a look at what is known, it does not know
         self.landed.rows += stamped.rows
         return stamped.rows
 
