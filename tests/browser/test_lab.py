@@ -58,7 +58,7 @@ def reads(browser, text):
     browser.wait_for_function("text => document.querySelector('.cdp-explorer .pql').value === text", arg=text)
 
 
-def test_a_segment_is_built_by_clicking_counted_saved_and_opened_again(browser, explorer, root, shot):
+def test_a_segment_is_built_by_clicking_counted_saved_and_opened_again(browser, explorer, lab, root, shot):
     text_of(explorer).fill("")
     browser.wait_for_function("() => !document.querySelector('.cdp-explorer .line')")
 
@@ -88,6 +88,14 @@ def test_a_segment_is_built_by_clicking_counted_saved_and_opened_again(browser, 
         yaml.safe_load((root / "demo" / "segments" / "finance_readers.yaml").read_text("utf-8"))["pql"].strip() == rule
     )
     assert ws.evaluate("finance_readers").details["audiences"]["finance_readers"] == shown
+
+    workshop = (root / "notebooks" / "10_segment_workshop.ipynb").read_text("utf-8")
+    begun = workshop.replace("pql=rule, entity=entity, as_of=as_of)", "'finance_readers')", 1)
+    (root / "notebooks" / "again.ipynb").write_text(begun, "utf-8")
+    open_notebook(browser, lab, "notebooks/again.ipynb")
+    run_all(browser)
+    reads(browser, rule)
+    assert settled(browser) == shown
 
 
 def test_text_that_is_typed_becomes_rows_and_a_mistake_is_pointed_at(explorer, shot):
