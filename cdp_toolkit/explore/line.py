@@ -9,6 +9,7 @@ from typing import Any
 
 from cdp_toolkit.explore.notebooks import Executed, run_notebooks, shipped
 from cdp_toolkit.explore.report import report
+from cdp_toolkit.pipeline.activate import ABOUT
 from cdp_toolkit.workspace import Workspace
 
 _LINE = "0[1-9]_*.ipynb"  # one a stage; the others are for people and for schedules
@@ -111,6 +112,8 @@ def _told(run: dict[str, Any]) -> list[str]:
         lines += [f"           {size:>9,}  {name}" for name, size in sizes.items()]
     if run["verb"] == "activate":
         for name, done in run["details"].items():
+            if name == ABOUT:
+                continue
             told = ", ".join(f"{number:,} {what}" for what, number in done.items() if number) or "nothing new"
             lines.append(f"           {name}: {told}")
     return lines
