@@ -46,7 +46,6 @@ def test_the_whole_line_runs_through_the_notebooks_and_names_no_folder_of_this_m
     assert line.outcome == "done"
     assert [each.name[:2] for each in line.notebooks] == ["01", "02", "03", "04", "05", "06"]
     assert [run["verb"] for run in line.runs] == ["load", "stitch", "evaluate", "activate"]
-    assert "marketo_high_scores: " in str(line)
     assert "(activation)" not in str(line)
     assert [file.name for file in line.folder.iterdir() if str(ws.folder.parent) in file.read_text("utf-8")] == []
 
