@@ -10,6 +10,7 @@ from cdp_toolkit.demo import make_workspace
 from cdp_toolkit.explore.notebooks import shipped
 from cdp_toolkit.workspace import Workspace
 from tests.browser.lab import CHROMIUM, browsing, running_lab
+from tests.needed import lacking
 
 SHOTS = Path(os.environ.get("CDP_SCREENSHOTS", "build/screenshots"))
 
@@ -28,7 +29,7 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="session")
 def lab(root, tmp_path_factory):
     if CHROMIUM is None:
-        pytest.skip("no Chromium to open the Lab with")
+        lacking("chromium")
     with running_lab(root, tmp_path_factory.mktemp("home")) as lab:
         yield lab
 

@@ -11,6 +11,7 @@ from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.explore.line import run_line
 from cdp_toolkit.explore.notebooks import run_notebooks, shipped
 from cdp_toolkit.explore.pdf import to_pdf
+from tests.needed import lacking
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ def test_every_parameter_of_a_notebook_can_be_given_and_says_what_it_is(path):
 
 def test_a_page_becomes_a_pdf(tmp_path):
     if not any(shutil.which(name) for name in ("chromium", "google-chrome")):
-        pytest.skip("no browser to print with")
+        lacking("chromium")
     page = tmp_path / "page.html"
     page.write_text("<h1>Hello</h1>", "utf-8")
 

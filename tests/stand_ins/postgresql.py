@@ -12,7 +12,8 @@ from itertools import count
 from pathlib import Path
 
 import adbc_driver_postgresql.dbapi as driver
-import pytest
+
+from tests.needed import lacking
 
 _ACCESS = "host all reader 127.0.0.1/32 scram-sha-256\nhost all all 127.0.0.1/32 trust\n"
 _numbers = count()
@@ -57,8 +58,7 @@ def _programs() -> Path | None:
 def running() -> Iterator[Server]:
     programs = _programs()
     if programs is None:
-        assert os.environ.get("CDP_TEST_SERVERS") != "required", "install PostgreSQL"
-        pytest.skip("needs PostgreSQL: on Debian `apt-get install postgresql`")
+        lacking("postgresql")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
