@@ -276,7 +276,7 @@ class OpenRun:
         Returns
         -------
         bool
-            True also where the last run had other definitions. A table that this verb writes is as the last run left it,
+            True also where the last run had other definitions, whichever tables are named, if any. A table that this verb writes is as the last run left it,
             as long as this run has not written it.
         """
         if self._last is None:
@@ -286,7 +286,7 @@ class OpenRun:
             name in self._written or then.get(name, now) != now for name in tables for now in [self._pinned(name)]
         )
 
-    def grown(self, name: str, before: int | None) -> Frame | None:
+    def grown(self, name: str, before: int | None) -> tuple[Frame, int] | None:
         """Return the rows that a table has more than an earlier version.
 
         Parameters
@@ -298,18 +298,18 @@ class OpenRun:
 
         Returns
         -------
-        Frame or None
+        rows, count or None
             None if rows of the earlier version are not there any more.
         """
-        if before is None:
-            return self.scan(name)
         now = self._pinned(name)
+        if before is None:
+            return self.scan(name), self.rows(name)
         if now is None or now == before:
-            return self.scan(name).head(0)
+            return self.scan(name).head(0), 0
         _, rows = self._store.differing(name, before, now)
         more = self._store.rows_at(name, now) - self._store.rows_at(name, before)
         counted = self._store.engine.collect(rows.select(rows=nw.len()))["rows"][0].as_py()
-        return rows if counted == more else None
+        return (rows, more) if counted == more else None
 
     def nothing_to_do(self) -> None:
         """Say that this run changes nothing."""

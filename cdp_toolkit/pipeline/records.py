@@ -32,7 +32,7 @@ def make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> d
     dict
         Delivered columns that nothing reads, by ``source/object``.
     """
-    new = _new_rows(run, lake, sources)
+    new = _new_rows(run, sources)
     if new is None:
         return _make_all(run, lake, sources)
     built = build_entities(sources, run.scan, lake.model, lake.engine, new=new.get)
@@ -93,7 +93,7 @@ def _write(run: OpenRun, table: str, rows: Frame, kept: Frame | None, engine: En
         run.append(table, rows)
 
 
-def _new_rows(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> dict[str, Frame] | None:
+def _new_rows(run: OpenRun, sources: Sequence[LandedSource]) -> dict[str, Frame] | None:
     """Return the rows of each landed table since the last load; None where all are to be read."""
     before = run.read_before()
     if before is None or not all(run.exists(table) for table in _KEPT):
@@ -104,10 +104,10 @@ def _new_rows(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> dict
         asked = {lookup.object for lookup in source.mapping.lookups.values()}
         for name in source.objects:
             table = f"landing/{source.name}/{name}"
-            rows = run.grown(table, before.get(table))
-            more = None if rows is None else rows_of(rows, lake.engine)
-            if rows is None or more is None or (more and source.mapping.find(name) in asked):
+            grown = run.grown(table, before.get(table))
+            if grown is None or (grown[1] and source.mapping.find(name) in asked):
                 return None  # what is gone, or was looked up by others, changes records that are there
+            rows, more = grown
             new |= {table: rows} if more else {}
             landed, added = landed + run.rows(table), added + more
     return new if added <= _MOST_NEW * landed else None

@@ -77,7 +77,7 @@ def stitch(
 
 def _make(run: OpenRun, step: Step) -> None:
     """Write the tables of a step, unless all that it reads is as it was when they were written."""
-    if not run.is_changed(*_read_by(run, step)):
+    if not run.is_changed() and not run.is_changed(*_read_by(run, step)):
         return
     for name, frame in zip(step.names, step.make(run.scan), strict=True):
         run.replace(f"profiles/{name}", frame)

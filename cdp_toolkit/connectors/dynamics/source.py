@@ -14,8 +14,9 @@ from cdp_toolkit.connectors.limits import Patience
 from cdp_toolkit.findings import Finding, problem
 from cdp_toolkit.secrets import Secret
 from cdp_toolkit.sources.budget import Budget
+from cdp_toolkit.sources.linked import Linking
 from cdp_toolkit.sources.settings import SourceSettings, read_settings
-from cdp_toolkit.sources.source import Batch, Cursor, Delivered, Object, SourceFailure
+from cdp_toolkit.sources.source import Batch, Cursor, Object, SourceFailure
 
 _LABELLED = {"Picklist", "State", "Status"}
 
@@ -60,7 +61,7 @@ class DynamicsSettings(SourceSettings):
     login_url: str = LOGIN_URL
 
 
-class DynamicsSource:
+class DynamicsSource(Linking):
     """An environment.
 
     Parameters
@@ -98,11 +99,6 @@ class DynamicsSource:
             page_rows=own.page_rows, where=where, budget=self.budget, patience=self.patience,
         )  # fmt: skip
         self._wanted = own.objects or tuple(objects or ())
-        self._delivered: Delivered = lambda _name, _columns: iter(())
-
-    def link(self, delivered: Delivered) -> None:
-        """Take the way to what has landed; see ``Linked.link``."""
-        self._delivered = delivered
 
     def objects(self) -> list[Object]:
         """Return the tables with their columns; see ``Source.objects``."""

@@ -14,8 +14,9 @@ from cdp_toolkit.connectors.limits import Patience
 from cdp_toolkit.findings import Finding, problem
 from cdp_toolkit.secrets import Secret
 from cdp_toolkit.sources.budget import Budget
+from cdp_toolkit.sources.linked import Linking
 from cdp_toolkit.sources.settings import SourceSettings, read_settings
-from cdp_toolkit.sources.source import Batch, Cursor, Delivered, Object, SourceFailure
+from cdp_toolkit.sources.source import Batch, Cursor, Object, SourceFailure
 
 _TABLES = ("deal_stages", "lists", "list_memberships")
 
@@ -53,7 +54,7 @@ class HubSpotSettings(SourceSettings):
     base_url: str = BASE_URL
 
 
-class HubSpotSource:
+class HubSpotSource(Linking):
     """An account.
 
     Parameters
@@ -91,11 +92,6 @@ class HubSpotSource:
             searches_in_1_s=self.settings.searches_in_1_s, where=where, budget=self.budget, patience=self.patience,
         )  # fmt: skip
         self._wanted = self.settings.objects or tuple(objects or ())
-        self._delivered: Delivered = lambda _name, _columns: iter(())
-
-    def link(self, delivered: Delivered) -> None:
-        """Take the way to what has landed; see ``Linked.link``."""
-        self._delivered = delivered
 
     def objects(self) -> list[Object]:
         """Return the objects with their properties; see ``Source.objects``."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +71,7 @@ class InletSource:
             rows = _rows([message for _, message in messages])
             yield Batch(part, {"seq": last}, partial(as_texts, rows, part))
 
-    @property
+    @cached_property
     def _log(self) -> MessageLog:
         return MessageLog(self._file)
 

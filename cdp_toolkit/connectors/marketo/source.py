@@ -22,9 +22,10 @@ from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.findings import Finding
 from cdp_toolkit.secrets import reveal
 from cdp_toolkit.sources.budget import Budget
+from cdp_toolkit.sources.linked import Linking
 from cdp_toolkit.sources.rows import Page, gather
 from cdp_toolkit.sources.settings import read_settings
-from cdp_toolkit.sources.source import Batch, Cursor, Delivered, Object, Overlap
+from cdp_toolkit.sources.source import Batch, Cursor, Object, Overlap
 
 _ASSETS = {"lists": "/rest/asset/v1/staticLists.json", "programs": "/rest/asset/v1/programs.json"}
 # In this order: what is looked up by key needs what names it.
@@ -38,7 +39,7 @@ _ALWAYS = ("id", "createdAt", "updatedAt")
 _FIRST_CUSTOM, _DELETE_LEAD = 100_000, 37
 
 
-class MarketoSource:
+class MarketoSource(Linking):
     """An instance of Marketo Engage.
 
     Parameters
@@ -79,13 +80,8 @@ class MarketoSource:
         asked = self.settings.objects or objects or OBJECTS
         self._objects = [name for name in OBJECTS if name in asked]
         self._folder = folder / ".downloads" / self.settings.base_url.rpartition("/")[2].replace(":", "_")
-        self._delivered: Delivered = lambda *_: iter(())
         self._described: dict[str, Described] = {}
         self._refused: dict[str, RefusedError] = {}
-
-    def link(self, delivered: Delivered) -> None:
-        """Take the way to what has landed; see ``Linked.link``."""
-        self._delivered = delivered
 
     def objects(self) -> list[Object]:
         """Return what is read, with its fields; see ``Source.objects``."""

@@ -21,8 +21,9 @@ from cdp_toolkit.connectors.salesforce.login import LoginSettings
 from cdp_toolkit.errors import SourceError
 from cdp_toolkit.findings import Finding
 from cdp_toolkit.sources.budget import Budget
+from cdp_toolkit.sources.linked import Linking
 from cdp_toolkit.sources.settings import SourceSettings, read_settings
-from cdp_toolkit.sources.source import Batch, Cursor, Delivered, Object, Overlap, SourceFailure
+from cdp_toolkit.sources.source import Batch, Cursor, Object, Overlap, SourceFailure
 from cdp_toolkit.sources.windows import moment, stamp
 
 # Parts of an address or a place are fields of their own; of the whole, and of files, a bulk query gives nothing.
@@ -63,7 +64,7 @@ class SalesforceSettings(SourceSettings, LoginSettings):
     calls_a_day: PositiveInt | None = None
 
 
-class SalesforceSource:
+class SalesforceSource(Linking):
     """An organisation.
 
     Parameters
@@ -99,11 +100,6 @@ class SalesforceSource:
         self.budget = Budget(self.settings.calls_a_day)
         self._client = Client(self.settings, where=where, budget=self.budget, patience=self.patience)
         self._wanted = self.settings.objects or tuple(objects or ())
-        self._delivered: Delivered = lambda _name, _columns: iter(())
-
-    def link(self, delivered: Delivered) -> None:
-        """Take the way to what has landed; see ``Linked.link``."""
-        self._delivered = delivered
 
     def objects(self) -> list[Object]:
         """Return the objects with their fields; see ``Source.objects``."""
