@@ -12,6 +12,7 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.identity.definition import IdentityRules
 
 _LINK = ("record_key", "hub_key", "namespace", "value_key")
+_TOLD = ("source_key", "record_key", "namespace", "value", "value_key")
 
 
 class Links(NamedTuple):
@@ -49,7 +50,7 @@ def link_records(identities: Frame, rules: IdentityRules, engine: Engine) -> Lin
     kept = linking.select("record_key", "namespace", "value_key").join(hubs, on="value_key")
     return Links(
         kept=engine.materialise(kept.filter(nw.col("record_key") != nw.col("hub_key")).select(*_LINK)),
-        refused=with_texts(linking.select("record_key", "value_key").join(refused, on="value_key"), identities),
+        refused=linking.select(*_TOLD).join(refused, on="value_key"),
     )
 
 
@@ -68,9 +69,8 @@ def with_texts(refused: Frame, identities: Frame) -> Frame:
     Frame
         ``source_key``, ``record_key``, ``namespace``, ``value``, ``value_key``, ``reason``.
     """
-    told = identities.select("source_key", "record_key", "namespace", "value", "value_key")
     reasons = refused.select("record_key", "value_key", "reason")
-    return told.join(reasons, on=["record_key", "value_key"])
+    return identities.select(*_TOLD).join(reasons, on=["record_key", "value_key"])
 
 
 def _shared(linking: Frame, engine: Engine) -> Frame:
