@@ -18,7 +18,7 @@ from cdp_toolkit.segments.compile import Plan
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.expressions import needs_local_time
 from cdp_toolkit.segments.judge import Judge
-from cdp_toolkit.segments.listed import Scan, scan_listed
+from cdp_toolkit.segments.listed import Scan, scan_listed, with_lists
 from cdp_toolkit.segments.pql.bound import Bound
 from cdp_toolkit.segments.pql.times import Clock
 
@@ -180,6 +180,7 @@ def evaluate(
         in ``failed`` and stops no other.
     """
     clock = Clock(as_of, timezone)
+    model = with_lists(model)
     bindings = Bindings(segments, model, clock)
     tables = Tables(scan)
     chosen = None if only is None else set(only)
