@@ -88,7 +88,13 @@ def ours(options: argparse.Namespace, *, changed: bool = False) -> Found:
     profiles = {"person": changed_people(lake)} if changed else None
     started = time.perf_counter()
     evaluation = evaluate(
-        segments, lambda name: lake.scan(f"profiles/{name}"), lake.model, as_of=AS_OF, profiles=profiles, engine=engine
+        segments,
+        lambda name: lake.scan(f"profiles/{name}"),
+        lake.model,
+        as_of=AS_OF,
+        profiles=profiles,
+        engine=engine,
+        take=lambda name, ids, columns: lake.take(f"profiles/{name}", ids, columns),
     )
     assert not evaluation.failed, list(evaluation.failed.items())[:3]
     counts: Counts = dict.fromkeys(evaluation.evaluated, 0)

@@ -6,7 +6,7 @@ streaming pass, and each part is sorted by itself.
 
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import chain
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from deltalake import WriterProperties, write_deltalake
 from polars.io.plugins import register_io_source
 
 from cdp_toolkit.engines.engine import Mode
+from cdp_toolkit.engines.stretches import copied
 
 # Rows up to this size are sorted in memory, which is many times faster for the small tables of which there are many.
 _SMALL_BYTES = 2**28
@@ -23,8 +24,8 @@ _PARTS = 2**57  # keys have 63 bits: 64 parts
 _ROW_GROUP = 100_000
 
 
-def write_clustered(rows: pa.RecordBatchReader, uri: str, mode: Mode, options: Mapping[str, str]) -> None:
-    """Write rows that are in order as one version of a Delta table.
+def write_clustered(rows: pa.RecordBatchReader, uri: str, mode: Mode, options: Mapping[str, str], by: str) -> None:
+    """Write rows that are in order as one version of a Delta table; in a folder, with a copy to look them up in.
 
     Parameters
     ----------
@@ -36,15 +37,18 @@ def write_clustered(rows: pa.RecordBatchReader, uri: str, mode: Mode, options: M
         Whether the rows replace those of the table or come after them.
     options
         Storage options of the lake.
+    by
+        Column whose order they are in.
     """
-    write_deltalake(
-        uri,
-        rows,
-        mode=mode,
-        schema_mode="overwrite" if mode == "overwrite" else "merge",
-        storage_options=dict(options) or None,
-        writer_properties=WriterProperties(max_row_group_size=_ROW_GROUP),
-    )
+    with copied(rows, Path(uri), by) if "://" not in uri and mode == "overwrite" else nullcontext(rows) as rows_once:
+        write_deltalake(
+            uri,
+            rows_once,
+            mode=mode,
+            schema_mode="overwrite" if mode == "overwrite" else "merge",
+            storage_options=dict(options) or None,
+            writer_properties=WriterProperties(max_row_group_size=_ROW_GROUP),
+        )
 
 
 @contextmanager

@@ -65,7 +65,7 @@ class DuckdbEngine:
         """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
         if cluster_by is not None:
             rows = _relation(frame).order(_quoted(cluster_by)).to_arrow_reader()
-            write_clustered(rows, uri, mode, options)
+            write_clustered(rows, uri, mode, options, cluster_by)
             return
         write_deltalake(
             uri,

@@ -72,7 +72,7 @@ class PolarsEngine:
         """Run a frame and write it as one version of a Delta table; see ``Engine.sink``."""
         if cluster_by is not None:
             with clustered(_lazy(frame), cluster_by) as rows:
-                write_clustered(rows, uri, mode, options)
+                write_clustered(rows, uri, mode, options, cluster_by)
             return
         _lazy(frame).sink_delta(
             uri,

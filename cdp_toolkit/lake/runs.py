@@ -13,6 +13,7 @@ import pyarrow as pa
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.errors import CdpError, LakeError
+from cdp_toolkit.lake.packed import Ids
 from cdp_toolkit.lake.result import Outcome, Run
 from cdp_toolkit.lake.store import Store
 from cdp_toolkit.secrets import redact
@@ -93,6 +94,25 @@ class OpenRun:
             Its rows; those of a packed table one a group of profiles.
         """
         return self._store.packed(name, self._pinned(name), only=only)
+
+    def take(self, name: str, ids: Ids, columns: Sequence[str]) -> pa.Table | None:
+        """Look up the rows of some profiles in a table, at the version that ``scan`` would read.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        ids
+            Ids of profiles, in order, each once.
+        columns
+            Columns to return.
+
+        Returns
+        -------
+        pyarrow.Table or None
+            See ``Store.take``.
+        """
+        return self._store.take(name, ids, columns, self._pinned(name))
 
     @property
     def started_at(self) -> dt.datetime:

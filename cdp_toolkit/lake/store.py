@@ -9,11 +9,11 @@ import narwhals as nw
 import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
-from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines import Engine, Frame, stretches
 from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.errors import NotYetError
 from cdp_toolkit.lake.log import RunLog
-from cdp_toolkit.lake.packed import Numbering, unpacked
+from cdp_toolkit.lake.packed import Ids, Numbering, unpacked
 from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model import Model
 from cdp_toolkit.model.types import arrow_type
@@ -142,6 +142,34 @@ class Store:
         for column, values in (only or {}).items():
             rows = rows.filter(nw.col(column).is_in(list(values)))
         return rows
+
+    def take(self, name: str, ids: Ids, columns: Sequence[str], version: int | None = None) -> pa.Table | None:
+        """Look up the rows of some profiles.
+
+        Parameters
+        ----------
+        name
+            Folder and name of a table that lies in the order of its profiles.
+        ids
+            Ids of profiles, in order, each once.
+        columns
+            Columns to return.
+        version
+            Version to read; the committed one by default.
+
+        Returns
+        -------
+        pyarrow.Table or None
+            The rows, in the order of the ids; None where that version has to be scanned for them, since it lies
+            elsewhere than in a folder, or has no copy to look into.
+        """
+        version = self.version(name) if version is None else version
+        if version is None or "://" in self.uri:
+            return None
+        delta = DeltaTable(f"{self.uri}/{name}", version=version)
+        files = [uri.rpartition("/")[2] for uri in delta.file_uris()]
+        copy = stretches.Copy(f"{self.uri}/{name}", version, files, pa.schema(delta.schema().to_arrow()))
+        return stretches.take(copy, ids, columns)
 
     def differing(self, name: str, before: int, now: int) -> tuple[Frame, Frame]:
         """Return the rows by which two versions may differ: those in files that the two do not share.

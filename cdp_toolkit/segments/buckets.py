@@ -1,15 +1,19 @@
 """Profiles in buckets: ranges of ids of about the same number of profiles, so that memory is bounded by the bucket."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
 
 import narwhals as nw
+import numpy as np
+import numpy.typing as npt
 
 from cdp_toolkit.engines import Frame
 
 # 10M people and 100M events need 0.7 GB so, whatever the number of people; larger buckets save little time.
 BUCKET_SIZE = 500_000
 _SLOTS = 1024
+
+Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -24,11 +28,17 @@ class Bucket:
         Smallest id beyond; None where the bucket is open above.
     only
         One row per ``profile_id``: of the profiles in that range these alone; all of them by default.
+    ids
+        The same as an array in order, where they are few enough to be looked up one by one.
+    known
+        What has been looked up of them.
     """
 
     first: int | None = None
     end: int | None = None
     only: Frame | None = None
+    ids: Ids | None = field(default=None, compare=False)
+    known: dict[Hashable, Frame] = field(default_factory=dict, compare=False, repr=False)
 
     def of(self, rows: Frame, column: str = "profile_id") -> Frame:
         """Return the rows of the bucket's profiles.

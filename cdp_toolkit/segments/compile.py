@@ -23,6 +23,7 @@ from cdp_toolkit.segments.chains import chained
 from cdp_toolkit.segments.expressions import Expr, expression
 from cdp_toolkit.segments.layers import in_layers
 from cdp_toolkit.segments.listed import Scan, row_id_of, scan_listed, with_lists
+from cdp_toolkit.segments.lookup import Lookup
 from cdp_toolkit.segments.nested import Nested
 from cdp_toolkit.segments.pql.bound import Aggregate, Bound, Column, Leaf, Step, leaves, outer, shifted
 from cdp_toolkit.segments.pql.reach import is_nested
@@ -47,11 +48,14 @@ class Plan:
         Entities and relations.
     clock
         Where days begin.
+    lookup
+        Finds rows of few profiles; all are scanned by default.
     """
 
     scan: Scan
     model: Model
     clock: Clock
+    lookup: Lookup | None = None
 
     def __post_init__(self) -> None:
         """Widen the model and the tables by lists and by the history of segments."""
@@ -122,9 +126,10 @@ class Plan:
         row_id = row_id_of(entity)
         kept = dict.fromkeys([*keys, *([row_id] if arrays or nested else []), *(hop.near for hop in hops)])
         own = {names[leaf]: nw.col(leaf.name) for leaf in names if isinstance(leaf, Column) and not leaf.hops}
-        frame = bucket.of(self.scan(entity), owner).select(*kept, **own)
+        read = [*kept, *(leaf.name for leaf in names if isinstance(leaf, Column) and not leaf.hops)]
+        frame = self._of(entity, bucket, owner, read).select(*kept, **own)
         for hop in hops:
-            frame = self._join_one(frame, hop, [leaf for leaf in behind if leaf.hops[0] == hop.name], names)
+            frame = self._join_one(frame, hop, [leaf for leaf in behind if leaf.hops[0] == hop.name], names, bucket)
         known = {leaf: names[found] for leaf, found in start.items()}
         bare = frame  # what is joined already need not be computed again for each array
         for leaf in nested:
@@ -136,9 +141,20 @@ class Plan:
             frame = self._join_many(frame, entity, group, known | names, of)
         return frame.select(*keys, *names.values()), known
 
-    def _join_one(self, frame: Frame, relation: Relation, found: Sequence[Leaf], names: Names) -> Frame:
+    def _of(self, name: str, bucket: Bucket, owner: str, columns: Sequence[str]) -> Frame:
+        """Return the rows of a bucket's profiles, with these columns at least."""
+        found = None if self.lookup is None else self.lookup.rows(name, bucket, owner, columns)
+        return bucket.of(self.scan(name), owner) if found is None else found
+
+    def _led_to(self, rows: Frame, column: str, bucket: Bucket) -> Bucket:
+        """Return the profiles that rows lead to, if the rows are those of few; all otherwise."""
+        return ALL if self.lookup is None or bucket.ids is None else self.lookup.bucket(rows, column)
+
+    def _join_one(self, frame: Frame, relation: Relation, found: Sequence[Leaf], names: Names, bucket: Bucket) -> Frame:
         nearer = {leaf: replace(leaf, hops=leaf.hops[1:]) for leaf in found}
-        target, theirs = self.rows(relation.to, list(nearer.values()))
+        target, theirs = self.rows(
+            relation.to, list(nearer.values()), bucket=self._led_to(frame, relation.near, bucket)
+        )
         columns = {names[leaf]: nw.col(theirs[near]) for leaf, near in nearer.items()}
         target = target.select(nw.col("profile_id").alias(_TARGET), **columns)
         return frame.join(target, left_on=relation.near, right_on=_TARGET, how="left")
@@ -237,8 +253,9 @@ class Plan:
         near, names = self._behind(entity, relation, owned, [row_id], bucket)
         if first.condition is not None:
             near = near.filter(expression(first.condition, names, self.clock))
-        far, names = self.array(relation.to, rest, needed, keys=keys)
         near = near.select(nw.col(OWNER).alias("_near"), nw.col(row_id).alias("_id"))
+        beyond = self._led_to(near, "_id", bucket) if row_id == "profile_id" else ALL
+        far, names = self.array(relation.to, rest, needed, keys=keys, bucket=beyond)
         joined = near.join(far, left_on="_id", right_on=OWNER, how="inner")
         return joined.select(nw.col("_near").alias(OWNER), *keys, *dict.fromkeys(names.values())), names
 
@@ -250,8 +267,9 @@ class Plan:
             rows, names = self.rows(relation.to, needed, keys=kept, bucket=bucket, owner=relation.far)
             owner = nw.col(relation.far)
         else:
-            rows, names = self.rows(relation.to, needed, keys=list(dict.fromkeys(["profile_id", *keys])))
-            pairs = bucket.of(self.pairs(entity, relation), "_near")
+            pairs = self.pairs(entity, relation, bucket)
+            led_to = self._led_to(pairs, _TARGET, bucket)
+            rows, names = self.rows(relation.to, needed, keys=list(dict.fromkeys(["profile_id", *keys])), bucket=led_to)
             rows = rows.with_columns(nw.col("profile_id").alias("_id")).join(
                 pairs, left_on="_id", right_on=_TARGET, how="inner"
             )
@@ -259,7 +277,7 @@ class Plan:
         rows = rows.select(owner.alias(OWNER), *keys, *dict.fromkeys(names.values()))
         return rows.filter(~nw.col(OWNER).is_null()), names
 
-    def pairs(self, entity: str, relation: Relation) -> Frame:
+    def pairs(self, entity: str, relation: Relation, bucket: Bucket = ALL) -> Frame:
         """Return who is tied to whom by a relation that is not kept in the rows it leads to.
 
         Parameters
@@ -268,6 +286,8 @@ class Plan:
             Where the relation starts.
         relation
             The relation.
+        bucket
+            Whose ties; everybody's by default.
 
         Returns
         -------
@@ -279,7 +299,8 @@ class Plan:
             if relation.through is None
             else (relation.near, relation.far, relation.through)
         )
-        return self.scan(name).select(nw.col(near).alias("_near"), nw.col(far).alias(_TARGET))
+        rows = self._of(name, bucket, near, [near, far])
+        return rows.select(nw.col(near).alias("_near"), nw.col(far).alias(_TARGET))
 
 
 def _leaves(conditions: Iterable[Bound]) -> list[Leaf]:

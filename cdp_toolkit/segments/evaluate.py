@@ -19,6 +19,7 @@ from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.expressions import needs_local_time
 from cdp_toolkit.segments.judge import Judge
 from cdp_toolkit.segments.listed import Scan, scan_listed, with_lists
+from cdp_toolkit.segments.lookup import Lookup, Take
 from cdp_toolkit.segments.pql.bound import Bound
 from cdp_toolkit.segments.pql.times import Clock
 
@@ -149,6 +150,7 @@ def evaluate(
     profiles: Mapping[str, Frame] | None = None,
     bucket_size: int = BUCKET_SIZE,
     engine: Engine | None = None,
+    take: Take | None = None,
 ) -> Evaluation:
     """Find the members of segments, all in one plan a bucket of profiles.
 
@@ -172,6 +174,8 @@ def evaluate(
         About how many profiles a part may have.
     engine
         Runs the buckets one by one, many times faster than one lazy frame each, which is what comes without it.
+    take
+        Looks up the rows of few profiles, so that an engine that evaluates ``profiles`` need not scan everybody's.
 
     Returns
     -------
@@ -199,7 +203,8 @@ def evaluate(
             continue
         found.setdefault(segment.entity, {})[segment.name] = condition
         methods[segment.name] = read.method
-    plan = Plan(tables, model, clock)
+    lookup = None if engine is None or take is None else Lookup(engine, take)
+    plan = Plan(tables, model, clock, lookup)
     return Evaluation(tuple(methods), failed, methods, found, plan, profiles or {}, bucket_size, engine)
 
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.segments.bits import CONNECTIVES, Bits, Bytes, columns_of, rows_of
 from cdp_toolkit.segments.buckets import BUCKET_SIZE, Bucket, buckets
-from cdp_toolkit.segments.compile import Plan
+from cdp_toolkit.segments.compile import ALL, Plan
 from cdp_toolkit.segments.counted import TRUE
 from cdp_toolkit.segments.places import Ids, Places
 from cdp_toolkit.segments.pql.bound import Aggregate, Apply, Bound, InSegment, outer
@@ -63,7 +63,8 @@ class Judge:
         self._engine = engine
         self._entity = entity
         self._size = bucket_size
-        self.buckets = buckets(plan.scan(entity).select("profile_id"), size=bucket_size, only=only)
+        few = None if plan.lookup is None or only is None else plan.lookup.few(only, bucket_size)
+        self.buckets = [few] if few else buckets(plan.scan(entity).select("profile_id"), size=bucket_size, only=only)
         self._steps = _Steps()
         self._named = {name: self._steps.add(condition) for name, condition in conditions.items()}
         counted, rest = tallies_of(plan, engine, entity, self._steps.facts, self.buckets)
@@ -131,7 +132,7 @@ class Judge:
 
     def _reach(self, relation: str, facts: Sequence[Aggregate], only: Frame | None) -> "_Reached":
         tie = self._plan.model.entity(self._entity).relations[relation]
-        pairs = self._plan.pairs(self._entity, tie)
+        pairs = self._plan.pairs(self._entity, tie, self.buckets[0] if len(self.buckets) == 1 else ALL)
         asked = {f"_{index}": fact.steps[0].condition or TRUE for index, fact in enumerate(facts)}
         targets = None
         if only is not None:

@@ -58,6 +58,14 @@ class Rows:
         Frame
             One row per owner and row: ``_owner``, the columns of its kind, and ``_at`` where there are windows.
         """
+        lookup, key = self.plan.lookup, (self.group.relation, self.group.columns, self.group.time, self.group.bounds)
+        if lookup is None or bucket.ids is None:
+            return self._of(bucket)
+        if key not in bucket.known:
+            bucket.known[key] = lookup.engine.materialise(self._of(bucket))
+        return bucket.known[key]
+
+    def _of(self, bucket: Bucket) -> Frame:
         columns, time = self.group.columns, self.group.time
         needed: list[Leaf] = [*columns, *([time] if time else [])]
         frame, names = self.plan.array(self.entity, [Step(self.group.relation)], needed, bucket=bucket)
@@ -91,7 +99,8 @@ class Rows:
             few = self.of(first).select(*self.names).unique(self.names)
             if engine.collect(few.select(count=nw.len()))["count"][0].as_py() > _MANY:
                 return None
-        found = engine.collect(self.of(Bucket(only=first.only)).select(*self.names).unique(self.names))
+        everybody = first if len(divided) == 1 else Bucket(only=first.only)
+        found = engine.collect(self.of(everybody).select(*self.names).unique(self.names))
         return found if len(found) <= _MANY else None
 
     def met(self, engine: Engine, kinds: pa.Table, bases: Iterable[Bound]) -> dict[Bound, Ids]:

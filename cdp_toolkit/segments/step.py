@@ -189,6 +189,7 @@ class Step:
             only=names,
             profiles={entity: self.engine.load(pa.table({"profile_id": ids})) for entity, ids in profiles.items()},
             engine=self.engine,
+            take=lambda name, ids, columns: self.run.take(table(name), ids, columns),
         )
 
 

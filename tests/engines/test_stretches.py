@@ -1,0 +1,110 @@
+"""Rows of some keys are found in the copy beside their table as a scan would find them, or not at all."""
+
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from deltalake import DeltaTable
+
+from cdp_toolkit.engines import open_engine
+from cdp_toolkit.engines.stretches import Copy, copied, take
+
+ROWS = {
+    "profile_id": [2**62 + 5, 3, None, 2**61, 3, 7, 3],
+    "page": ["a", "b", "c", None, "a", "b", "a"],
+    "amount": [1.5, None, 2.0, 3.0, 4.0, 5.0, 6.0],
+    "empty": [None] * 7,
+    "emails": [["x", "y"], [], ["z"], None, ["x"], ["w"], ["v"]],
+}
+SCHEMA = pa.schema(
+    {"profile_id": pa.int64(), "page": pa.string(), "amount": pa.float64(), "empty": pa.string(),
+     "emails": pa.list_(pa.string())}
+)  # fmt: skip
+
+
+@pytest.fixture(params=["polars", "duckdb"])  # the executors of a cluster write their files themselves
+def engine(request):
+    return open_engine(request.param)
+
+
+@pytest.fixture
+def write(engine, tmp_path):
+    def build(rows=ROWS, schema=SCHEMA):
+        engine.sink(
+            engine.load(pa.table(rows, schema)), str(tmp_path), mode="overwrite", options={}, cluster_by="profile_id"
+        )
+        return DeltaTable(tmp_path)
+
+    return build
+
+
+def taken(delta, ids, columns=tuple(ROWS), version=None):
+    files = [uri.rpartition("/")[2] for uri in delta.file_uris()]
+    schema = pa.schema(delta.schema().to_arrow())
+    asked = np.array(sorted(ids), np.int64)
+    version = delta.version() if version is None else version
+    return take(Copy(delta.table_uri.removeprefix("file://"), version, files, schema), asked, columns)
+
+
+def test_the_rows_of_some_keys_are_those_that_a_scan_finds(write):
+    delta = write()
+
+    found = taken(delta, [1, 3, 2**61, 2**63 - 1]).to_pylist()
+
+    expected = [row for row in pa.table(ROWS, SCHEMA).to_pylist() if row["profile_id"] in {3, 2**61}]
+    assert sorted(map(str, found)) == sorted(map(str, expected))
+    assert [row["profile_id"] for row in found] == [3, 3, 3, 2**61]
+
+
+def test_keys_that_are_not_there_have_no_rows(write):
+    found = taken(write(), [0, 5])
+
+    assert (len(found), found.column_names) == (0, list(ROWS))
+
+
+def test_many_rows_are_cut_into_parts_that_keep_the_rows_of_a_key_together(write, monkeypatch):
+    monkeypatch.setattr("cdp_toolkit.engines.stretches._PART_ROWS", 1000)
+    ids = np.repeat(np.arange(1, 1001), 5).tolist()
+    rows = {"profile_id": ids, "page": [f"page {number % 7}" for number in range(5000)]}
+    delta = write(rows, pa.schema({"profile_id": pa.int64(), "page": pa.string()}))
+
+    found = taken(delta, [1, 200, 201, 1000], ["profile_id", "page"])
+
+    expected = {(each, page) for each, page in zip(*rows.values(), strict=True) if each in {1, 200, 201, 1000}}
+    assert {tuple(row.values()) for row in found.to_pylist()} == expected
+    assert len(found) == 20
+
+
+def test_a_version_that_has_no_copy_of_its_own_is_scanned(write, tmp_path):
+    first = write()
+    shutil.copytree(tmp_path / "_stretches/0", tmp_path / "kept")
+    second = write()
+    shutil.rmtree(tmp_path / "_stretches/1")
+    shutil.copytree(tmp_path / "kept", tmp_path / "_stretches/1")  # what a restored version could leave behind
+
+    assert taken(second, [3]) is None
+    assert len(taken(DeltaTable(tmp_path, version=first.version()), [3])) == 3
+
+
+def write_half(rows, folder):
+    with copied(rows, folder, "profile_id") as through:
+        through.read_next_batch()
+        raise OSError("the disk is full")
+
+
+def test_a_write_that_ends_early_leaves_no_copy_and_does_not_hinder_the_next(write, tmp_path):
+    first = write()
+    table = pa.table(ROWS, SCHEMA).filter(pc.field("profile_id").is_valid()).sort_by("profile_id")
+
+    with pytest.raises(OSError, match="full"):
+        write_half(table.to_reader(), tmp_path)
+
+    assert len(taken(first, [3])) == 3
+    assert taken(first, [3], version=1) is None
+    assert len(taken(write(), [3])) == 3
+
+
+def test_columns_that_the_copy_lacks_are_scanned_for(write):
+    assert taken(write(), [3], ["profile_id", "page", "new"]) is None
