@@ -18,12 +18,13 @@ from cdp_toolkit.segments.buckets import Bucket
 from cdp_toolkit.segments.compile import ALL, Plan
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import Tables
-from cdp_toolkit.segments.listed import Scan
+from cdp_toolkit.segments.listed import Scan, with_lists
+from cdp_toolkit.segments.neighbourhood import Way
 from cdp_toolkit.segments.pql.bound import Apply, Bound
 from cdp_toolkit.segments.pql.nodes import And
 from cdp_toolkit.segments.pql.times import Clock
-from cdp_toolkit.segments.reading import Reading, UnclearError, reading_of
-from cdp_toolkit.segments.sample import Sample
+from cdp_toolkit.segments.reading import UnclearError, reading_of
+from cdp_toolkit.segments.sample import Sample, ways_of
 
 
 @dataclass(frozen=True)
@@ -188,14 +189,14 @@ def preview(
     )
     clock = Clock(as_of, timezone)
     condition = Bindings([*segments, chosen], model, clock).condition(chosen)
-    few = among(chosen.entity) if among else None
-    tables = Tables(few.scan(scan, _reading(chosen.entity, condition, model), model) if few else scan)
+    few = among(chosen.entity).along(_ways(chosen.entity, condition, model)) if among else None
+    tables = Tables(few.scan if few else scan)
     read = facts(condition, chosen.entity, model)
     tables.check(read, condition, clock)
     asked = {f"_clause{index}": each for index, each in enumerate(clauses_of(condition))}
     flags = Plan(tables, model, clock).flags(chosen.entity, asked, bucket=Bucket(only=few.ids) if few else ALL)
     numbers = _counted(flags, list(asked))
-    scale = few.total / max(few.size, 1) if few else 1.0
+    scale = few.scale if few else 1.0
     members = flags.filter(_all(list(asked))).select("profile_id")
     scaled = {name: round(number * scale) for name, number in numbers.items()}
     return Preview(
@@ -216,11 +217,12 @@ def preview(
     )
 
 
-def _reading(entity: str, condition: Bound, model: Model) -> Reading | None:
+def _ways(entity: str, condition: Bound, model: Model) -> set[Way]:
+    """Return the ways that a rule walks; none where that is not known, so that tables are read whole."""
     try:
-        return reading_of(entity, condition, condition, model)
+        return ways_of(reading_of(entity, condition, condition, with_lists(model)))
     except UnclearError:
-        return None
+        return set()
 
 
 def _explained(members: Frame) -> str:

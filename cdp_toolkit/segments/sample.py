@@ -1,12 +1,11 @@
 """A fixed sample of profiles with all rows that belong to them, small enough for an answer while one types.
 
-The profiles are those with the smallest hash of their id, so the same ones are looked at until the profiles change. A
-table of the sample stands for the whole table where a rule reaches it from the sampled profiles alone: the events of
-sampled people are all there, those of the colleagues of sampled people are not.
+The profiles are those with the smallest hash of their id, so the same ones are looked at until the profiles change. What a
+rule reads of them is in their neighbourhood; a rule that walks further than can be kept is asked of the first of them.
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -18,59 +17,42 @@ import pyarrow.parquet as pq
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.listed import Scan
+from cdp_toolkit.segments.neighbourhood import Neighbourhood, Way
 from cdp_toolkit.segments.reading import Reading
 
 SIZE = 20_000
 """Profiles in a sample: a segment of 1 % is known to 0.14 points then."""
+FEWEST = 200
+"""Profiles that an estimate needs; where a way spreads too far even for them, its tables are read whole."""
 
 _Z = 1.959964  # of the normal distribution, for 95 %
-_IDS = "_sampled"
-_Ways = dict[str, tuple[tuple[str, ...], str]]
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Some of the profiles of an entity, and what belongs to them.
+class Few:
+    """Some of the profiles of an entity, and where to read what belongs to them.
 
     Parameters
     ----------
     ids
-        One row per sampled profile: ``profile_id``.
+        One row per profile: ``profile_id``.
     size
         How many they are.
     total
         How many profiles there are.
-    tables
-        Rows that belong to them, by table of ``profiles/``, with the relations that lead there.
+    scan
+        Gives ``profiles/<name>``: at least the rows that belong to them.
     """
 
     ids: Frame
     size: int
     total: int
-    tables: Mapping[str, tuple[tuple[str, ...], Frame]]
+    scan: Scan
 
-    def scan(self, scan: Scan, reading: Reading | None, model: Model) -> Scan:
-        """Return how to read tables for a rule: from the sample where that is enough.
-
-        Parameters
-        ----------
-        scan
-            Gives the whole ``profiles/<name>``.
-        reading
-            What the rule reads; None where that is not known.
-        model
-            Entities and relations.
-
-        Returns
-        -------
-        Callable
-            Gives ``profiles/<name>``.
-        """
-        ways: dict[str, set[tuple[str, ...]]] = {}
-        for name, way in () if reading is None else _walked(reading, (), model):
-            ways.setdefault(name, set()).add(way)
-        enough = {name: rows for name, (way, rows) in self.tables.items() if ways.get(name) == {way}}
-        return lambda name: enough[name] if name in enough else scan(name)
+    @property
+    def scale(self) -> float:
+        """How many profiles each of them stands for."""
+        return self.total / max(self.size, 1)
 
     def interval(self, found: int) -> tuple[int, int]:
         """Return between which two numbers of all profiles lie, 19 times out of 20.
@@ -78,7 +60,7 @@ class Sample:
         Parameters
         ----------
         found
-            How many of the sample.
+            How many of these profiles.
 
         Returns
         -------
@@ -94,39 +76,92 @@ class Sample:
         return max(int(low * self.total), found), round(high * self.total)
 
 
-def draw(entity: str, scan: Scan, model: Model, engine: Engine, *, size: int = SIZE) -> Iterator[tuple[str, pa.Table]]:
-    """Draw a sample.
+class Sample:
+    """A sample of the profiles of an entity.
 
     Parameters
     ----------
-    entity
-        ``person`` or ``account``.
+    ids
+        ``profile_id`` of each.
+    total
+        How many profiles there are.
+    near
+        What is around them.
     scan
-        Gives ``profiles/<name>``.
-    model
-        Entities and relations.
+        Gives the whole ``profiles/<name>``.
     engine
         Runs it.
-    size
-        How many profiles.
-
-    Yields
-    ------
-    name, rows
-        The ids first, then each table of ``profiles/``.
     """
-    spelt = scan(entity).select("profile_id", _text=nw.col("profile_id").cast(nw.String))
-    hashed = engine.key64(spelt, {"_hash": "_text"}).sort("_hash", "profile_id").head(size)
-    ids = engine.collect(hashed.select("profile_id"))
-    yield _IDS, ids
-    chosen = engine.load(ids)
-    people = chosen
-    if entity == "account":
-        pairs = scan("person_account").join(chosen, left_on="account_id", right_on="profile_id", how="semi")
-        people = engine.load(engine.collect(pairs.select("profile_id").unique("profile_id")))
-    for name, (way, owner) in _ways(entity, model).items():
-        of = chosen if (len(way) == 1 and name != "person") or not way else people
-        yield name, engine.collect(scan(name).join(of, left_on=owner, right_on="profile_id", how="semi"))
+
+    def __init__(self, ids: pa.Table, total: int, near: Neighbourhood, scan: Scan, engine: Engine) -> None:
+        self.total, self.near, self._scan = total, near, scan
+        self._ids, self._engine = ids, engine
+        self._first: dict[int, Frame] = {}
+
+    @property
+    def size(self) -> int:
+        """How many profiles it has."""
+        return len(self._ids)
+
+    @property
+    def ids(self) -> Frame:
+        """One row per profile: ``profile_id``."""
+        return self._head(self.size)
+
+    def along(self, ways: Iterable[Way]) -> Few:
+        """Return as many of the profiles as some ways are known for.
+
+        Parameters
+        ----------
+        ways
+            Ways that a rule walks, each with all ways that it begins with.
+
+        Returns
+        -------
+        Few
+            All of the sample, unless a way spreads too far.
+        """
+        ends = {way: self.near.end(way) for way in ways}
+        is_short = {way: end.first < min(FEWEST, self.size) for way, end in ends.items()}
+        whole = {name for way, end in ends.items() if is_short[way] for name in end.tables}
+        first = min((end.first for way, end in ends.items() if not is_short[way]), default=self.size)
+        known: dict[str, set[Way]] = {}
+        for way, end in ends.items():
+            for name in set(end.tables) - whole:
+                known.setdefault(name, set()).add(way)
+        return Few(
+            self._head(first),
+            first,
+            self.total,
+            lambda name: self.near.rows(name, known[name]) if name in known else self._scan(name),
+        )
+
+    def _head(self, first: int) -> Frame:
+        if first not in self._first:
+            self._first[first] = self._engine.load(self._ids.slice(0, first))
+        return self._first[first]
+
+
+def ways_of(reading: Reading) -> set[Way]:
+    """Return the ways that a rule walks.
+
+    Parameters
+    ----------
+    reading
+        What it reads.
+
+    Returns
+    -------
+    set of tuple
+        Names of relations, from none on.
+    """
+    return set(_walked(reading, ()))
+
+
+def _walked(reading: Reading, way: Way) -> Iterator[Way]:
+    yield way
+    for name, behind in reading.behind.items():
+        yield from _walked(behind, (*way, name))
 
 
 def kept(
@@ -141,7 +176,7 @@ def kept(
     entity
         ``person`` or ``account``.
     scan
-        Gives ``profiles/<name>``.
+        Gives the whole ``profiles/<name>``, of the version that names the folder.
     model
         Entities and relations.
     engine
@@ -154,44 +189,16 @@ def kept(
     Returns
     -------
     Sample
-        Read from files.
+        What is around its profiles is read when it is first asked for, and kept too.
     """
-    done = folder / "done"
-    if not done.exists():
+    file = folder / "ids.parquet"
+    if not file.exists():
         shutil.rmtree(folder.parent, ignore_errors=True)  # with the samples of versions before
         folder.mkdir(parents=True)
-        for name, rows in draw(entity, scan, model, engine, size=size):
-            pq.write_table(rows, folder / f"{name}.parquet")
-        done.write_text(str(total), "utf-8")
-    ids = pq.read_table(folder / f"{_IDS}.parquet")
-    tables = {}
-    for name, (way, _) in _ways(entity, model).items():
-        file = folder / f"{name}.parquet"
-        tables[name] = (way, engine.scan([str(file)], pq.read_schema(file)))
-    return Sample(engine.load(ids), len(ids), int(done.read_text("utf-8")), tables)
-
-
-def _ways(entity: str, model: Model) -> _Ways:
-    """Return the tables of a sample: the relations that lead to each, and its column with the owner's id."""
-    if entity == "person":
-        return {"person": ((), "profile_id"), **_owned("person", (), model)}
-    tied = {name: way for name, way in _owned(entity, (), model).items() if name not in model.entities}
-    return tied | {"person": (("people",), "profile_id"), **_owned("person", ("people",), model, but=tied)}
-
-
-def _owned(entity: str, before: tuple[str, ...], model: Model, but: Mapping[str, object] | None = None) -> _Ways:
-    found: _Ways = {}
-    for relation in model.entity(entity).relations.values():
-        name = relation.through or relation.to
-        if relation.many and name not in {"account", "person", "opportunity", *(but or {})}:
-            found[name] = ((*before, relation.name), relation.near if relation.through else relation.far)
-    return found
-
-
-def _walked(reading: Reading, way: tuple[str, ...], model: Model) -> Iterator[tuple[str, tuple[str, ...]]]:
-    yield reading.entity, way
-    for name, behind in reading.behind.items():
-        through = model.entity(reading.entity).relations[name].through
-        if through is not None:
-            yield through, (*way, name)
-        yield from _walked(behind, (*way, name), model)
+        spelt = scan(entity).select("profile_id", _text=nw.col("profile_id").cast(nw.String))
+        hashed = engine.key64(spelt, {"_hash": "_text"}).sort("_hash", "profile_id").head(size)
+        part = file.with_suffix(".part")
+        pq.write_table(engine.collect(hashed.select("_hash", "profile_id")).sort_by("_hash").select(["profile_id"]), part)
+        part.replace(file)
+    ids = pq.read_table(file)
+    return Sample(ids, total, Neighbourhood(ids, entity, scan, model, engine, folder), scan, engine)

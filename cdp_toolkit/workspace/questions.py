@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from cdp_toolkit import past, pipeline
 from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.profile import Profile, find_profile
-from cdp_toolkit.profiles.build import table_of
+from cdp_toolkit.profiles.build import address, table_of
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.workspace.definitions import Definitions
 from cdp_toolkit.workspace.moments import Moment
@@ -174,9 +174,14 @@ class Questions(Definitions):
         """
         from cdp_toolkit.segments.sample import kept
 
-        versions = {name: each for name, each in self.lake.log.versions().items() if name.startswith("profiles/")}
+        now = self.lake.log.versions()
+        versions = {name: each for name, each in now.items() if name.startswith("profiles/")}
         folder = self.folder / ".samples" / table_of(entity, merge_policy) / pipeline.digest(versions)
-        scan = self._tables(merge_policy)
+        policy = self._policy(merge_policy).name
+
+        def scan(name: str) -> Any:
+            return self.lake.scan(address(name, policy), now.get(address(name, policy)))
+
         total = self.lake.rows(f"profiles/{table_of(entity, merge_policy)}")
         return kept(folder, entity, scan, self.model, self.lake.engine, total=total)
 

@@ -5,7 +5,8 @@ import pytest
 
 from cdp_toolkit.errors import UnknownNameError
 from cdp_toolkit.segments.estimate import preview
-from cdp_toolkit.segments.sample import Sample, draw, kept
+from cdp_toolkit.segments.neighbourhood import Neighbourhood
+from cdp_toolkit.segments.sample import Few, Sample, kept
 from tests.segments.conftest import AS_OF
 
 
@@ -55,6 +56,8 @@ RULES = {
         'accounts.exists(industry = "Finance")',
         "accounts.exists(people.count() > 4)",  # colleagues beyond the sample count too
         "accounts.exists(people.exists(xEvent.count() > 3))",
+        'accounts.exists(parent.industry = "Finance" or opportunities.exists(isClosed = false))',
+        'opportunityRoles.exists(opportunity.account.people.count() > 4) and accounts.exists(industry = "Finance")',
         'exists R from opportunityRoles where R.opportunity.account.industry = "Finance"',
     ],
     "account": [
@@ -101,18 +104,69 @@ def test_an_estimate_is_what_a_full_evaluation_says_of_the_sample(tmp_path, larg
         assert f"({low:,} to {high:,})" in str(found)
 
 
+@pytest.mark.parametrize("entity", ["person", "account"])
+def test_an_estimate_reads_no_table_twice_whatever_the_rules(tmp_path, large, model, engine, entity):
+    asked = []
+
+    def scan(name):
+        asked.append(name)
+        return large(name)
+
+    total = LARGE if entity == "person" else 100
+    sample = kept(tmp_path / "some" / "v1", entity, scan, model, engine, total=total, size=40)
+    first = [preview(rule, scan, model, as_of=AS_OF, entity=entity, among=lambda _: sample) for rule in RULES[entity]]
+    asked.clear()
+
+    again = [preview(rule, scan, model, as_of=AS_OF, entity=entity, among=lambda _: sample) for rule in RULES[entity]]
+
+    assert asked == []
+    assert [each.clauses for each in again] == [each.clauses for each in first]
+
+
+def test_a_rule_that_spreads_far_is_estimated_from_fewer_profiles_and_says_so(tmp_path, large, model, engine):
+    ids = engine.collect(kept(tmp_path / "some" / "v1", "person", large, model, engine, total=LARGE, size=300).ids)
+    near = Neighbourhood(ids, "person", large, model, engine, tmp_path / "near", most=5_000)
+    sample = Sample(ids, LARGE, near, large, engine)
+    rule = "accounts.exists(people.exists(xEvent.count() > 3))"
+
+    found = preview(rule, large, model, as_of=AS_OF, among=lambda _: sample)
+
+    looked_at = near.end(("accounts", "people", "xEvent")).first
+    assert 200 < looked_at < 300
+    whole = engine.collect(preview(rule, large, model, as_of=AS_OF).members)["profile_id"].to_pylist()
+    members = set(whole) & set(ids["profile_id"].to_pylist()[:looked_at])
+    assert found.count == round(len(members) * LARGE / looked_at)
+
+
+def test_a_rule_that_spreads_too_far_for_any_estimate_reads_the_tables(tmp_path, large, model, engine):
+    ids = engine.collect(kept(tmp_path / "some" / "v1", "person", large, model, engine, total=LARGE, size=40).ids)
+    sample = Sample(ids, LARGE, Neighbourhood(ids, "person", large, model, engine, tmp_path / "near", most=10), large, engine)  # fmt: skip
+    rule = "accounts.exists(people.exists(xEvent.count() > 3))"
+
+    found = preview(rule, large, model, as_of=AS_OF, among=lambda _: sample)
+
+    whole = engine.collect(preview(rule, large, model, as_of=AS_OF).members)["profile_id"].to_pylist()
+    assert found.count == round(len(set(whole) & set(ids["profile_id"].to_pylist())) * LARGE / 40)
+
+
 def test_a_sample_is_drawn_once_and_is_the_same_wherever_it_is_drawn(tmp_path, large, model, engine):
     first = kept(tmp_path / "some" / "v1", "person", large, model, engine, total=LARGE, size=40)
-    again = kept(tmp_path / "some" / "v1", "person", None, model, engine, total=LARGE, size=40)
-    other = dict(draw("person", large, model, engine, size=5))
+    ways = [(), ("accounts",), ("xEvent",)]
+    read = [first.along(ways).scan(name) for name in ("person", "account", "person_account", "event")]
 
-    assert engine.collect(first.ids).equals(engine.collect(again.ids))
-    assert set(other["_sampled"]["profile_id"].to_pylist()) < set(engine.collect(first.ids)["profile_id"].to_pylist())
+    again = kept(tmp_path / "some" / "v1", "person", None, model, engine, total=LARGE, size=40)
+    other = kept(tmp_path / "other" / "v1", "person", large, model, engine, total=LARGE, size=5)
+
+    kept_rows = [again.along(ways).scan(name) for name in ("person", "account", "person_account", "event")]
+    assert [len(engine.collect(each)) for each in read] == [len(engine.collect(each)) for each in kept_rows]
+    ids = [engine.collect(each.ids)["profile_id"].to_pylist() for each in (first, again, other)]
+    assert ids[0] == ids[1]
+    assert ids[2] == ids[0][:5]
 
 
 def test_the_interval_is_wilsons_and_closes_where_all_are_in_the_sample(engine):
     ids = engine.load(pa.table({"profile_id": [1]}))
 
-    assert Sample(ids, 100, 1000, {}).interval(10) == (55, 174)  # 5.5 % to 17.4 %, as in the textbooks
-    assert Sample(ids, 100, 1000, {}).interval(0) == (0, 37)
-    assert Sample(ids, 100, 100, {}).interval(10) == (10, 10)
+    assert Few(ids, 100, 1000, None).interval(10) == (55, 174)  # 5.5 % to 17.4 %, as in the textbooks
+    assert Few(ids, 100, 1000, None).interval(0) == (0, 37)
+    assert Few(ids, 100, 100, None).interval(10) == (10, 10)

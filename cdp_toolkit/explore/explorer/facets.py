@@ -35,6 +35,12 @@ class Facet:
     path: str
     kind: str = "values"
 
+    @property
+    def ways(self) -> list[tuple[str, ...]]:
+        """The relations to its column, from none on."""
+        names = self.path.split(".")[:-1]
+        return [tuple(names[:many]) for many in range(len(names) + 1)]
+
 
 FACETS: Final = {
     "person": (

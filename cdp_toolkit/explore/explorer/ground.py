@@ -110,13 +110,13 @@ class Ground:
         return drawn
 
     @cached_property
-    def facets(self) -> list[tuple[f.Facet, pl.DataFrame]]:
-        """The facets, with the values of each sampled profile."""
-        model = self.ws.model
-        return [
-            (facet, f.values(facet, self.entity, self.sample.ids, self._sampled, model))
-            for facet in f.FACETS[self.entity]
-        ]
+    def facets(self) -> list[tuple[f.Facet, pl.DataFrame, float]]:
+        """The facets, the values of each sampled profile, and how many profiles each of these stands for."""
+        return [self._valued(facet) for facet in f.FACETS[self.entity]]
+
+    def _valued(self, facet: f.Facet) -> tuple[f.Facet, pl.DataFrame, float]:
+        few = self.sample.along(facet.ways)
+        return facet, f.values(facet, self.entity, few.ids, few.scan, self.ws.model), few.scale
 
     @cached_property
     def memberships(self) -> pl.DataFrame:
@@ -136,14 +136,10 @@ class Ground:
     @cached_property
     def people(self) -> pl.DataFrame:
         """The sampled profiles, masked, with the columns that are shown."""
-        rows = self._sampled(self.entity).join(self.sample.ids, on="profile_id", how="semi")
+        rows = self.sample.along([()]).scan(self.entity)
         columns = [name for name in _SHOWN[self.entity] if name in rows.collect_schema().names()]
         frame = pl.DataFrame(self.ws.lake.engine.collect(rows.select("profile_id", *columns)))
         return masked(frame, entity=self.entity, model=self.ws.model).sort("profile_id")
-
-    def _sampled(self, name: str) -> Frame:
-        """Return the rows of a table that belong to the sample."""
-        return self.sample.tables[name][1] if name in self.sample.tables else self.scan(name)
 
     def look(self, segment: Segment, chosen: Mapping[str, Sequence[str]] | None = None) -> Seen:
         """Estimate an audience, and what it is made of.
@@ -165,19 +161,21 @@ class Ground:
         members: pl.DataFrame = found.members.collect("polars").to_native()
         kept = {path: self._having(path, some) for path, some in (chosen or {}).items() if some}
         left = _all_of(members, [*kept.values()])
+        # a facet that spreads far is known of fewer profiles, so each of them stands for more
+        scale = max([found.scale, *(scale for facet, _, scale in self.facets if facet.path in kept)])
         return Seen(
             count=found.count,
             total=found.total,
             interval=found.interval,
-            chosen=round(left.height * found.scale),
+            chosen=round(left.height * scale),
             method=found.method,
             clauses=[vars(each) for each in found.clauses],
             facets=[
                 self._facet(facet, rows, _all_of(members, [ids for path, ids in kept.items() if path != facet.path]),
-                            (chosen or {}).get(facet.path, ()), found.scale)
-                for facet, rows in self.facets
+                            (chosen or {}).get(facet.path, ()), max(scale, own))
+                for facet, rows, own in self.facets
             ],
-            overlaps=self._overlaps(left, segment.name, found.scale),
+            overlaps=self._overlaps(left, segment.name, scale),
             columns=self.people.columns[1:],
             people=[list(row[1:]) for row in self.people.join(left, on="profile_id", how="semi").head(_PEOPLE).iter_rows()],
             seconds=time.perf_counter() - began,
@@ -224,7 +222,8 @@ class Ground:
         return near.head(_SUGGESTED).to_list()
 
     def _values(self, entity: str, column: str) -> pl.DataFrame:
-        rows = self._sampled(entity).select(value=nw.col(column))
+        near = self.sample.near.known(entity)
+        rows = (self.scan(entity) if near is None else near).select(value=nw.col(column))
         is_list = isinstance(rows.collect_schema()["value"], nw.List)
         rows = (rows.explode("value") if is_list else rows).with_columns(nw.col("value").cast(nw.String)).drop_nulls()
         counted = rows.group_by("value").agg(count=nw.len())
@@ -243,7 +242,7 @@ class Ground:
         )
 
     def _having(self, path: str, some: Sequence[str]) -> pl.DataFrame:
-        rows = next(rows for facet, rows in self.facets if facet.path == path)
+        rows = next(rows for facet, rows, _ in self.facets if facet.path == path)
         return rows.filter(pl.col("value").is_in(list(some))).select("profile_id").unique()
 
     @staticmethod
