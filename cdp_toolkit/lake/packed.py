@@ -8,6 +8,8 @@ are kept as a list of numbers, many as one bit a number, whichever is shorter.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -245,7 +247,9 @@ class Numbering:
         return pa.table(dict(zip(self.SCHEMA.names, columns, strict=True)), schema=self.SCHEMA)
 
 
-def unpacked(rows: pa.Table, numbering: Numbering, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+def unpacked(
+    rows: pa.Table, numbering: Numbering, columns: Mapping[str, str], *, among: Ids | None = None
+) -> Iterator[pa.RecordBatch]:
     """Return the rows of a packed table, one a profile.
 
     Parameters
@@ -256,6 +260,8 @@ def unpacked(rows: pa.Table, numbering: Numbering, columns: Mapping[str, str]) -
         Which profiles the bits mean.
     columns
         Columns of the table as it is read.
+    among
+        Profiles to look for, so that nothing is made for others; all by default.
 
     Yields
     ------
@@ -263,20 +269,44 @@ def unpacked(rows: pa.Table, numbering: Numbering, columns: Mapping[str, str]) -
         Some rows with those columns.
     """
     schema = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
+    wanted = partial(_ids_of, numbering) if among is None else _Wanted(numbering, np.unique(among)).of
     carried = rows.select([name for name in schema.names if name != "profile_id"]).combine_chunks()
     for start, end in _stretches(rows["profiles"].to_pylist()):
         part = rows.slice(start, end - start)
-        ids = [_ids_of(each, numbering) for each in part.select(["entity", "bucket", "profiles", "bits"]).to_pylist()]
+        ids = [wanted(each) for each in part.select(["entity", "bucket", "profiles", "bits"]).to_pylist()]
         repeated = carried.take(pa.array(np.repeat(np.arange(start, end), [len(each) for each in ids])))
         repeated = repeated.append_column("profile_id", pa.array(np.concatenate(ids), pa.int64()))
         yield from repeated.select(schema.names).cast(schema).combine_chunks().to_batches()
 
 
-def _ids_of(row: Mapping[str, object], numbering: Numbering) -> Ids:
-    ids = numbering.ids(str(row["entity"]), int(str(row["bucket"])))
+@dataclass(frozen=True)
+class _Wanted:
+    """Looks for some profiles in packed rows, bit by bit; ``among`` is in order."""
+
+    numbering: Numbering
+    among: Ids
+    numbers: dict[tuple[str, int], npt.NDArray[np.int64]] = field(default_factory=dict)
+
+    def of(self, row: Mapping[str, Any]) -> Ids:
+        place = (row["entity"], row["bucket"])
+        ids = self.numbering.ids(*place)
+        if place not in self.numbers:
+            self.numbers[place] = np.flatnonzero(_is_among(ids, self.among))
+        mine = self.numbers[place]
+        bits = unpack(row["profiles"], row["bits"], len(ids))
+        found: Ids = ids[mine[(bits[mine >> 3] >> (mine & 7) & 1).astype(np.bool_)]]
+        return found
+
+
+def _is_among(ids: Ids, among: Ids) -> npt.NDArray[np.bool_]:
+    if not len(among):
+        return np.zeros(len(ids), np.bool_)
+    return np.equal(among[np.minimum(np.searchsorted(among, ids), len(among) - 1)], ids)
+
+
+def _ids_of(numbering: Numbering, row: Mapping[str, Any]) -> Ids:
+    ids = numbering.ids(row["entity"], row["bucket"])
     count, data = row["profiles"], row["bits"]
-    assert isinstance(count, int)  # noqa: S101 - as pack gave them
-    assert isinstance(data, bytes)  # noqa: S101
     if len(data) == _NUMBER.itemsize * count:
         return ids[np.cumsum(np.frombuffer(data, _NUMBER))]
     return ids[set_bits(np.frombuffer(data, np.uint8))]

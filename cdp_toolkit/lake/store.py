@@ -209,7 +209,7 @@ class Store:
         head = self.head(name)
         return Numbering(None if head < 0 else self.engine.collect(self.packed(name, head)))
 
-    def unpacked(self, name: str, rows: Frame | pa.Table) -> Frame:
+    def unpacked(self, name: str, rows: Frame | pa.Table, *, among: Ids | None = None) -> Frame:
         """Return rows of a packed table as they are read.
 
         Parameters
@@ -218,6 +218,8 @@ class Store:
             Folder and name of the table.
         rows
             Rows of it as they are on disk.
+        among
+            Ids of the profiles to look for; all by default.
 
         Returns
         -------
@@ -226,11 +228,13 @@ class Store:
         """
         columns = table(name, self.model).columns
         schema = pa.schema([(each, arrow_type(kind)) for each, kind in columns.items()])
-        return self.engine.stream(schema, partial(self._batches, rows, columns))
+        return self.engine.stream(schema, partial(self._batches, rows, columns, among))
 
-    def _batches(self, rows: Frame | pa.Table, columns: Mapping[str, str]) -> Iterator[pa.RecordBatch]:
+    def _batches(
+        self, rows: Frame | pa.Table, columns: Mapping[str, str], among: Ids | None
+    ) -> Iterator[pa.RecordBatch]:
         packed = rows if isinstance(rows, pa.Table) else self.engine.collect(rows)
-        return unpacked(packed, self.numbering(), columns)
+        return unpacked(packed, self.numbering(), columns, among=among)
 
     def head(self, name: str) -> int:
         """Return the newest version on disk, whether a run names it or not.

@@ -75,8 +75,8 @@ class Neighbourhood:
         scan: Scan,
         model: Model,
         engine: Engine,
-        folder: Path,
         *,
+        folder: Path,
         most: int = MOST_ROWS,
     ) -> None:
         self._entity, self._engine, self._folder, self._most = entity, engine, folder, most

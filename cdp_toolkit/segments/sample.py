@@ -88,13 +88,13 @@ class Sample:
     near
         What is around them.
     scan
-        Gives the whole ``profiles/<name>``.
+        Gives the whole ``profiles/<name>``, as it was when the sample was drawn.
     engine
         Runs it.
     """
 
     def __init__(self, ids: pa.Table, total: int, near: Neighbourhood, scan: Scan, engine: Engine) -> None:
-        self.total, self.near, self._scan = total, near, scan
+        self.total, self.near, self.scan = total, near, scan
         self._ids, self._engine = ids, engine
         self._first: dict[int, Frame] = {}
 
@@ -133,7 +133,7 @@ class Sample:
             self._head(first),
             first,
             self.total,
-            lambda name: self.near.rows(name, known[name]) if name in known else self._scan(name),
+            lambda name: self.near.rows(name, known[name]) if name in known else self.scan(name),
         )
 
     def _head(self, first: int) -> Frame:
@@ -198,7 +198,9 @@ def kept(
         spelt = scan(entity).select("profile_id", _text=nw.col("profile_id").cast(nw.String))
         hashed = engine.key64(spelt, {"_hash": "_text"}).sort("_hash", "profile_id").head(size)
         part = file.with_suffix(".part")
-        pq.write_table(engine.collect(hashed.select("_hash", "profile_id")).sort_by("_hash").select(["profile_id"]), part)
+        pq.write_table(
+            engine.collect(hashed.select("_hash", "profile_id")).sort_by("_hash").select(["profile_id"]), part
+        )
         part.replace(file)
     ids = pq.read_table(file)
-    return Sample(ids, total, Neighbourhood(ids, entity, scan, model, engine, folder), scan, engine)
+    return Sample(ids, total, Neighbourhood(ids, entity, scan, model, engine, folder=folder), scan, engine)

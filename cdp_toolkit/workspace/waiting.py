@@ -1,7 +1,7 @@
 """Something to look at while a step takes its time."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -11,7 +11,9 @@ _PATIENCE_S = 2.0
 
 
 @contextmanager
-def waiting(what: str, console: Console | None = None, *, patience_s: float = _PATIENCE_S) -> Iterator[None]:
+def waiting(
+    what: str, console: Console | None = None, *, patience_s: float = _PATIENCE_S
+) -> Iterator[Callable[[str], None]]:
     """Show what is being done and for how long, once it takes longer than two seconds.
 
     It may be interrupted at any time: a run counts only when it has ended.
@@ -27,19 +29,19 @@ def waiting(what: str, console: Console | None = None, *, patience_s: float = _P
 
     Yields
     ------
-    None
-        While it is being done.
+    Callable
+        Takes what is being done now, where that changes.
     """
     console = console or Console(stderr=True)
     columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
     is_seen = console.is_terminal or console.is_jupyter
     shown = Progress(*columns, console=console, transient=True, disable=not is_seen)
-    shown.add_task(what, total=None)
+    task = shown.add_task(what, total=None)
     timer = threading.Timer(patience_s, shown.start)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield lambda now: shown.update(task, description=now)
     finally:
         timer.cancel()
         timer.join()

@@ -1,10 +1,13 @@
 """What the explorer shows is what the engine finds; its text is its whole state."""
 
+import asyncio
+
 import polars as pl
 import pytest
 
 from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.explore.explorer import Explorer
+from cdp_toolkit.explore.explorer.view import ExplorerView
 from cdp_toolkit.workspace import Workspace
 
 AS_OF = "2026-09-01"
@@ -159,24 +162,105 @@ def test_what_is_shown_names_nobody(explorer, ws):
     assert "•••" in shown
 
 
-def test_an_estimate_is_scaled_from_a_sample_and_the_count_is_exact(ws):
+@pytest.fixture
+def few(ws):
+    """Return an explorer that looks at a few of the people, so that it estimates, and counts in many buckets."""
     from cdp_toolkit.segments import sample
 
     explorer = Explorer(ws, pql="person_score > 50", as_of=AS_OF)
-    exact = explorer.seen.count
-    few = sample.kept(ws.folder / ".few" / "now", "person", explorer.ground.scan, ws.model, ws.lake.engine,
-                      total=explorer.seen.total, size=100)  # fmt: skip
-    explorer.ground.__dict__.update(sample=few)
+    ground = explorer.ground
+    ground.__dict__.update(
+        sample=sample.kept(ws.folder / ".few" / "now", "person", ground.sample.scan, ws.model, ws.lake.engine,
+                           total=explorer.seen.total, size=100)
+    )  # fmt: skip
     for name in ("facets", "memberships", "people"):
-        explorer.ground.__dict__.pop(name, None)
-
+        ground.__dict__.pop(name, None)
+    ground.bucket_size = 20
     explorer.look()
+    return explorer
 
-    low, high = explorer.seen.interval
-    assert low <= explorer.seen.count <= high
+
+def test_an_estimate_is_scaled_from_a_sample_and_the_count_is_exact(few, ws):
+    exact = ws.preview("person_score > 50", as_of=AS_OF).count
+
+    low, high = few.seen.interval
+    assert low <= few.seen.count <= high
     assert low <= exact <= high
-    assert explorer.exact is None
-    assert explorer.count() == exact
+    assert few.exact is None
+    assert few.count() == exact
+
+
+def test_a_count_tells_how_far_it_has_come_and_is_dropped_when_nobody_asks_on(few):
+    counting = few.counting()
+    first = next(counting)
+
+    counting.close()
+
+    assert 0 < first.looked_at < few.seen.total
+    rest = list(few.counting())
+    assert len(rest) > 3
+    assert [each.looked_at for each in rest] == sorted({each.looked_at for each in rest})
+    assert rest[-1].looked_at == few.seen.total
+
+
+def _shown_while(explorer, *messages, until):
+    """Send messages to the widget in a loop, as a notebook does, and return what it showed of the count."""
+
+    async def run():
+        view = ExplorerView(explorer)
+        shown, done = [], asyncio.Event()
+
+        def see(change):
+            shown.append(change["new"])
+            for number, (when, message) in enumerate(messages):
+                if when(change["new"]) and number not in sent:
+                    sent.add(number)
+                    view._received(None, message, None)
+            if until(view):
+                done.set()
+
+        sent = set()
+        view.observe(see, "count")
+        view._received(None, {"do": "count"}, None)
+        await asyncio.wait_for(done.wait(), 60)
+        return view, shown
+
+    return asyncio.run(run())
+
+
+def test_the_widget_shows_the_progress_of_a_count_and_then_the_number(few, ws):
+    view, shown = _shown_while(few, until=lambda view: view.sight["exact"] is not None)
+
+    shares = [each["share"] for each in shown if each["state"] == "counting"]
+    assert len(set(shares)) > 3
+    assert shares == sorted(shares)
+    assert view.sight["exact"] == ws.preview("person_score > 50", as_of=AS_OF).count
+
+
+def test_a_count_that_is_stopped_leaves_the_estimate_and_can_begin_again(few):
+    is_under_way = lambda count: count.get("share", 0) > 0  # noqa: E731
+    is_stopped = lambda count: count["state"] == "stopped"  # noqa: E731
+
+    view, shown = _shown_while(few, (is_under_way, {"do": "stop"}), until=lambda view: view.count["state"] == "stopped")
+    assert few.exact is None
+    assert shown[-1]["share"] < 1
+
+    view, shown = _shown_while(
+        few, (is_under_way, {"do": "stop"}), (is_stopped, {"do": "count"}),
+        until=lambda view: view.sight["exact"] is not None,
+    )  # fmt: skip
+    assert view.sight["exact"] == few.count()
+
+
+def test_a_newer_click_drops_the_count_of_the_rule_before(few, ws):
+    newer = {"do": "type", "text": "person_score > 70"}
+
+    view, _ = _shown_while(
+        few, (lambda count: count.get("share", 0) > 0, newer), until=lambda view: view.sight["exact"] is not None
+    )
+
+    assert few.pql == "person_score > 70"
+    assert view.sight["exact"] == ws.preview("person_score > 70", as_of=AS_OF).count
 
 
 def test_a_page_and_a_terminal_show_the_rule_and_its_size(explorer):

@@ -125,7 +125,7 @@ def test_an_estimate_reads_no_table_twice_whatever_the_rules(tmp_path, large, mo
 
 def test_a_rule_that_spreads_far_is_estimated_from_fewer_profiles_and_says_so(tmp_path, large, model, engine):
     ids = engine.collect(kept(tmp_path / "some" / "v1", "person", large, model, engine, total=LARGE, size=300).ids)
-    near = Neighbourhood(ids, "person", large, model, engine, tmp_path / "near", most=5_000)
+    near = Neighbourhood(ids, "person", large, model, engine, folder=tmp_path / "near", most=5_000)
     sample = Sample(ids, LARGE, near, large, engine)
     rule = "accounts.exists(people.exists(xEvent.count() > 3))"
 
@@ -140,7 +140,7 @@ def test_a_rule_that_spreads_far_is_estimated_from_fewer_profiles_and_says_so(tm
 
 def test_a_rule_that_spreads_too_far_for_any_estimate_reads_the_tables(tmp_path, large, model, engine):
     ids = engine.collect(kept(tmp_path / "some" / "v1", "person", large, model, engine, total=LARGE, size=40).ids)
-    sample = Sample(ids, LARGE, Neighbourhood(ids, "person", large, model, engine, tmp_path / "near", most=10), large, engine)  # fmt: skip
+    sample = Sample(ids, LARGE, Neighbourhood(ids, "person", large, model, engine, folder=tmp_path / "near", most=10), large, engine)  # fmt: skip
     rule = "accounts.exists(people.exists(xEvent.count() > 3))"
 
     found = preview(rule, large, model, as_of=AS_OF, among=lambda _: sample)

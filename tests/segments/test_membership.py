@@ -51,10 +51,11 @@ class Audiences:
         rows = self.engine.load(self.history)
         return self.read(standing_at(moment, rows, seen, self.numbering, self.engine))
 
-    def read(self, packed=None, table="membership"):
+    def read(self, packed=None, table="membership", among=None):
+        among = None if among is None else np.array(among, np.int64)
         packed = packed if packed is not None else getattr(self, table)
         columns = TABLES[f"segments/{table}"].columns
-        found = [row for each in unpacked(packed, self.numbering, columns) for row in each.to_pylist()]
+        found = [row for each in unpacked(packed, self.numbering, columns, among=among) for row in each.to_pylist()]
         names = ALL if table == "membership" else MOVED
         return sorted((tuple(row[name] for name in names) for row in found), key=repr)
 
@@ -164,3 +165,5 @@ def test_bits_say_what_sets_say(engine, people, inside):
     past = [audiences.at(datetime(2026, 5, day, 1, tzinfo=UTC)) for day in range(1, len(expected) + 1)]
     assert [sorted(row[2] for row in rows if row[3] == "realized") for rows in past] == expected
     assert audiences.read() == past[-1]
+    for some in [*people, set(), {-1, 5}]:
+        assert audiences.read(among=sorted(some)) == [row for row in past[-1] if row[2] in some]

@@ -1,6 +1,6 @@
 """An audience while it is built, without a view: what a person does comes in, what is to be seen comes out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ from cdp_toolkit.explore.explorer.draft import Draft
 from cdp_toolkit.explore.explorer.ground import Ground, Seen
 from cdp_toolkit.explore.explorer.sight import sight_at
 from cdp_toolkit.explore.explorer.vocabulary import vocabulary
+from cdp_toolkit.segments.count import Counted
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.workspace import Workspace
 from cdp_toolkit.workspace.moments import Moment, moment_of
+from cdp_toolkit.workspace.waiting import waiting
 
 _EVERYBODY = "true"
 
@@ -81,7 +83,10 @@ class Building:
         """The profiles that are looked at."""
         entity = self.draft.entity
         if entity not in self._grounds:
-            self._grounds[entity] = Ground(self.ws, entity, self.as_of)
+            ground = Ground(self.ws, entity, self.as_of)
+            with waiting("Opening") as says:
+                ground.open(says)
+            self._grounds[entity] = ground
         return self._grounds[entity]
 
     @property
@@ -140,23 +145,37 @@ class Building:
         try:
             self.seen = self.ground.look(self._counted, self.chosen)
             self.exact = self.seen.count if self.seen.interval is None else None
-        except CdpError as error:
+        except self.refusals as error:
             self.problem = str(error)
 
-    def counting(self) -> Callable[[], int]:
-        """Return a function that counts the audience as it stands now, whatever it becomes meanwhile."""
-        ground, asked = self.ground, self._counted
-        return lambda: ground.count(asked)
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """What a rule that cannot be evaluated raises."""
+        return (CdpError, *self.ws.lake.engine.errors)
+
+    def counting(self) -> Generator[Counted]:
+        """Count the audience as it stands now, whatever it becomes meanwhile.
+
+        Returns
+        -------
+        Generator of Counted
+            How far the count has come, bucket by bucket.
+        """
+        return self.ground.counting(self._counted)
 
     def count(self) -> int:
-        """Count the audience exactly.
+        """Count the audience exactly; a count that takes longer shows how far it has come, and may be interrupted.
 
         Returns
         -------
         int
             Members now.
         """
-        self.exact = self.ground.count(self._counted)
+        ended = None
+        with waiting("Counting exactly") as says:
+            for ended in self.counting():
+                says(f"Counting exactly: {ended.looked_at / max(self.ground.sample.total, 1):.0%}")
+        self.exact = ended.members if ended else 0
         return self.exact
 
     @property

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from cdp_toolkit.engines import Frame
 from cdp_toolkit.explore import numbers
 from cdp_toolkit.explore.explorer import facets as f
 from cdp_toolkit.explore.masked import is_personal, masked
+from cdp_toolkit.segments.count import BUCKET_SIZE, Counted, count
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.estimate import Preview, preview
 from cdp_toolkit.segments.sample import Sample
@@ -82,17 +83,18 @@ class Ground:
 
     def __init__(self, ws: Workspace, entity: str, as_of: dt.datetime) -> None:
         self.ws, self.entity, self.as_of = ws, entity, as_of
+        self.bucket_size = BUCKET_SIZE
         self.segments: Mapping[str, Segment] = ws.segments
         self._frames: dict[str, Frame] = {}
         self._counted: dict[tuple[str, str], pl.DataFrame] = {}
 
     def scan(self, name: str) -> Frame:
-        """Return a table as it was when it was first asked for.
+        """Return a table as it was when the explorer opened.
 
         Parameters
         ----------
         name
-            Of ``profiles/``, or any table of the lake.
+            Of ``profiles/``, or the history of segments.
 
         Returns
         -------
@@ -100,7 +102,7 @@ class Ground:
             Lazy.
         """
         if name not in self._frames:
-            self._frames[name] = nw.from_native(self.ws.scan(name)).lazy()
+            self._frames[name] = self.sample.scan(name)
         return self._frames[name]
 
     @cached_property
@@ -124,8 +126,10 @@ class Ground:
         if not self.ws.lake.exists("segments/membership"):
             return pl.DataFrame(schema={"segment": pl.String, "profile_id": pl.Int64})
         is_in: dict[str, list[str | int]] = {"status": ["realized"], "entity": [self.entity]}
-        rows = self.ws.lake.scan("segments/membership", only=is_in).select("segment", "profile_id")
-        return pl.DataFrame(self.ws.lake.engine.collect(rows.join(self.sample.ids, on="profile_id", how="semi")))
+        lake, name = self.ws.lake, "segments/membership"
+        ids = lake.engine.collect(self.sample.ids)["profile_id"].to_numpy()
+        rows = lake.unpacked(name, lake.packed(name, only=is_in), among=ids)
+        return pl.DataFrame(lake.engine.collect(rows.select("segment", "profile_id")))
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -157,7 +161,7 @@ class Ground:
             From the sample.
         """
         began = time.perf_counter()
-        found = self._preview(segment, lambda _: self.sample)
+        found = self._preview(segment)
         members: pl.DataFrame = found.members.collect("polars").to_native()
         kept = {path: self._having(path, some) for path, some in (chosen or {}).items() if some}
         left = _all_of(members, [*kept.values()])
@@ -181,7 +185,7 @@ class Ground:
             seconds=time.perf_counter() - began,
         )  # fmt: skip
 
-    def count(self, segment: Segment) -> int:
+    def counting(self, segment: Segment) -> Generator[Counted]:
         """Count an audience exactly.
 
         Parameters
@@ -189,12 +193,33 @@ class Ground:
         segment
             The audience.
 
-        Returns
-        -------
-        int
-            Its members.
+        Yields
+        ------
+        Counted
+            After each bucket of profiles; the last one is the answer.
         """
-        return self._preview(segment, None).count
+        lake, zone = self.ws.lake, self.ws.settings.timezone
+        others = list(self.segments.values())
+        yield from count(
+            segment, self.scan, self.ws.model, lake.engine, as_of=self.as_of, timezone=zone, segments=others,
+            bucket_size=self.bucket_size,
+        )  # fmt: skip
+
+    def open(self, says: Callable[[str], None]) -> None:
+        """Read what an estimate needs, where that was not read since the last stitch.
+
+        Parameters
+        ----------
+        says
+            Is told what is read.
+        """
+        says("Drawing a sample")
+        ways = {way: facet.label for facet in f.FACETS[self.entity] for way in facet.ways}
+        for way, label in ways.items():
+            says(f"Reading what belongs to the sample: {label.lower()}")
+            self.sample.near.end(way)
+        says("Counting the sample")
+        self.facets, self.memberships, self.sizes, self.people  # noqa: B018 - each is computed when it is first read
 
     def suggest(self, entity: str, column: str, typed: str = "") -> list[str]:
         """Return values that a column has.
@@ -230,7 +255,7 @@ class Ground:
         frame = pl.DataFrame(self.ws.lake.engine.collect(counted))
         return frame.sort("count", "value", descending=[True, False]).head(5_000)
 
-    def _preview(self, segment: Segment, among: Callable[[str], Sample] | None) -> Preview:
+    def _preview(self, segment: Segment) -> Preview:
         return preview(
             segment,
             self.scan,
@@ -238,7 +263,7 @@ class Ground:
             as_of=self.as_of,
             timezone=self.ws.settings.timezone,
             segments=[each for each in self.segments.values() if each.name != segment.name],
-            among=among,
+            among=lambda _: self.sample,
         )
 
     def _having(self, path: str, some: Sequence[str]) -> pl.DataFrame:

@@ -241,9 +241,25 @@ function size(view, sight) {
   return [
     h("b", { class: "big" }, `${is_exact ? "" : "≈ "}${shown.toLocaleString("en")}`),
     h("span", {}, ` of ${sight.total.toLocaleString("en")} ${plural}, ${(100 * shown / Math.max(sight.total, 1)).toFixed(1)} %`),
-    h("div", { class: "soft" }, is_exact ? "counted exactly" : `estimated: ${sight.interval[0].toLocaleString("en")} to ${sight.interval[1].toLocaleString("en")}, counting …`,
+    h("div", { class: "soft" }, is_exact ? "counted exactly" : `estimated: ${sight.interval[0].toLocaleString("en")} to ${sight.interval[1].toLocaleString("en")}`,
       sight.chosen !== sight.count ? ` · ${sight.chosen.toLocaleString("en")} with the filters` : ""),
+    is_exact ? null : h("div", { class: "counting soft" }, counting(view)),
   ];
+}
+
+// How far the exact count has come
+
+function counting(view) {
+  const { state, share, error } = view.counted, percent = `${Math.floor(100 * (share ?? 0))} %`;
+  const again = h("button", { type: "button", "data-key": "count", onclick: () => view.send({ do: "count" }) }, "Count exactly");
+  switch (state) {
+    case "counting": return [
+      h("progress", { max: 1, value: share, "aria-label": "counted exactly so far" }), ` counting exactly: ${percent} `,
+      h("button", { type: "button", "data-key": "stop", onclick: () => view.send({ do: "stop" }) }, "Stop")];
+    case "stopped": return [`stopped at ${percent} `, again];
+    case "failed": return [`not counted: ${error} `, again];
+    default: return [];
+  }
 }
 
 function seen(view) {
@@ -280,7 +296,7 @@ function render({ model, el }) {
   const view = {
     id, lists: new Map(), focus: null, send: (message) => model.send(message),
     get words() { return model.get("vocabulary"); }, get state() { return model.get("state"); },
-    get sight() { return model.get("sight"); }, get busy() { return model.get("is_busy"); },
+    get sight() { return model.get("sight"); }, get busy() { return model.get("is_busy"); }, get counted() { return model.get("count"); },
     owner(row) { // the entity of the row that a relation starts from
       let here = this.state.rows, entity = this.state.rows.entity;
       for (const place of row.at) { entity = here.entity ?? entity; here = here.parts[place]; }
@@ -321,6 +337,7 @@ function render({ model, el }) {
   };
   const drawState = () => { keepFocus(el, () => { drawHead(); drawRule(); }, view.focus); view.focus = null; };
   const drawSeen = () => keepFocus(el, () => { sight.replaceChildren(...seen(view).flat().filter(Boolean)); });
+  const drawCount = () => keepFocus(el, () => { sight.querySelector(".counting")?.replaceChildren(...counting(view)); });
   const drawBusy = () => el.classList.toggle("busy", view.busy);
   const heard = (message) => {
     const list = message.suggested && view.lists.get(String(message.at));
@@ -329,11 +346,12 @@ function render({ model, el }) {
   model.on("change:state", drawState);
   model.on("change:sight", drawSeen);
   model.on("change:is_busy", drawBusy);
+  model.on("change:count", drawCount);
   model.on("change:vocabulary", drawState);
   model.on("msg:custom", heard);
   drawState(); drawSeen(); drawBusy();
   requestAnimationFrame(fit);
-  return () => { model.off("change:state", drawState); model.off("change:sight", drawSeen); model.off("change:is_busy", drawBusy); model.off("change:vocabulary", drawState); model.off("msg:custom", heard); };
+  return () => { model.off("change:state", drawState); model.off("change:sight", drawSeen); model.off("change:is_busy", drawBusy); model.off("change:count", drawCount); model.off("change:vocabulary", drawState); model.off("msg:custom", heard); };
 }
 
 export default { render };
