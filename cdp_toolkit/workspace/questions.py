@@ -179,11 +179,11 @@ class Questions(Definitions):
         folder = self.folder / ".samples" / table_of(entity, merge_policy) / pipeline.digest(versions)
         policy = self._policy(merge_policy).name
 
-        def scan(name: str) -> Any:
+        def _scan(name: str) -> Any:
             return self.lake.scan(address(name, policy), now.get(address(name, policy)))
 
         total = self.lake.rows(f"profiles/{table_of(entity, merge_policy)}")
-        return kept(folder, entity, scan, self.model, self.lake.engine, total=total)
+        return kept(folder, entity, _scan, self.model, self.lake.engine, total=total)
 
 
 def _segment(entity: str, pql: str) -> Segment:
