@@ -249,9 +249,9 @@ def run_changed(home: Path, out: Path, *, is_known: bool = True) -> None:
         now, before, clusters, ids, records.drop("source_key"), rules=rules, engine=engine, changed=known
     )
     found = resolve(now, records, rules, engine, only=affected)
-    own, others = (ids.join(affected, on="record_key", how=how) for how in ("semi", "anti"))
+    own, others = engine.among(ids, "record_key", affected), ids.join(affected, on="record_key", how="anti")
     again = number_profiles(
-        records.join(affected, on="record_key", how="semi"), found.components, own, engine, as_of=at, in_use=others
+        engine.among(records, "record_key", affected), found.components, own, engine, as_of=at, in_use=others
     )
     started.report(affected=engine.collect(affected).num_rows, numbered=engine.collect(again).num_rows)
 

@@ -97,6 +97,10 @@ class DuckdbEngine:
         listed = kept.aggregate(f"{_quoted(by)}, list(DISTINCT {value} ORDER BY {value}) AS {value}", _quoted(by))
         return nw.from_native(listed)
 
+    def among(self, frame: Frame, column: str, keys: Frame) -> Frame:
+        """Return the rows that have one of a few keys; see ``Engine.among``."""
+        return frame.join(keys.select(column), on=column, how="semi")
+
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together; see ``Engine.connected_components``."""
         pairs = _relation(links).project("a, b").fetchnumpy()

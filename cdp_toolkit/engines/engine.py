@@ -184,6 +184,25 @@ class Engine(Protocol):
         """
         ...
 
+    def among(self, frame: Frame, column: str, keys: Frame) -> Frame:
+        """Return the rows that have one of a few keys.
+
+        Parameters
+        ----------
+        frame
+            A frame of this engine.
+        column
+            Its column of keys.
+        keys
+            The keys, in a column of the same name; few beside the rows, and already run.
+
+        Returns
+        -------
+        Frame
+            As a semi join gives them; where the engine can, other columns are only read of the rows that are found.
+        """
+        ...
+
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together.
 

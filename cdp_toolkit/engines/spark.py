@@ -113,6 +113,10 @@ class SparkEngine:
         kept = frame.to_native().dropna(subset=[by, column])
         return _frame(kept.groupBy(by).agg(F.sort_array(F.collect_set(F.col(column))).alias(column)))
 
+    def among(self, frame: Frame, column: str, keys: Frame) -> Frame:
+        """Return the rows that have one of a few keys; see ``Engine.among``."""
+        return frame.join(keys.select(column), on=column, how="semi")
+
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together; see ``Engine.connected_components``."""
         return portable_components(links, self.materialise)

@@ -52,14 +52,14 @@ def find_affected(
     if changed is None:
         found = nw.concat([_changed(now, before), _flipped(records, ids)]).unique("record_key")
         changed = engine.materialise(found)
-    values = nw.concat([_values(frame, changed, rules) for frame in (now, before)])
+    values = nw.concat([_values(frame, changed, rules, engine) for frame in (now, before)])
     values = engine.materialise(values.unique(_VALUE))
-    carriers = [engine.materialise(_carriers(frame, values)) for frame in (now, before)]
+    carriers = [engine.materialise(engine.among(frame, _VALUE, values)) for frame in (now, before)]
     is_idle = _idle(carriers[0], carriers[1], rules, engine)
     reached = [frame.join(is_idle, on=_VALUE, how="anti").select("record_key") for frame in carriers]
     touched = engine.materialise(nw.concat([*reached, changed]).unique("record_key"))
-    numbers = engine.materialise(clusters.join(touched, on="record_key", how="semi").select("cluster").unique())
-    members = clusters.join(numbers, on="cluster", how="semi").select("record_key")
+    numbers = engine.materialise(engine.among(clusters, "record_key", touched).select("cluster").unique())
+    members = engine.among(clusters, "cluster", numbers).select("record_key")
     return engine.materialise(nw.concat([members, touched]).unique("record_key"))
 
 
@@ -104,15 +104,11 @@ def _flipped(records: Frame, ids: Frame) -> Frame:
     return both.select("record_key")
 
 
-def _values(identities: Frame, changed: Frame, rules: IdentityRules) -> Frame:
+def _values(identities: Frame, changed: Frame, rules: IdentityRules, engine: Engine) -> Frame:
     """Return the values that may tie a changed record to others; what only is to be unique counts within its cluster."""
     silent = [name for name, rule in rules.namespaces.items() if not rule.links]
     linking = identities.filter(~nw.col("namespace").is_in(silent))
-    return linking.join(changed, on="record_key", how="semi").select(_VALUE)
-
-
-def _carriers(identities: Frame, values: Frame) -> Frame:
-    return identities.join(values, on=_VALUE, how="semi")
+    return engine.among(linking, "record_key", changed).select(_VALUE)
 
 
 def _idle(now: Frame, before: Frame, rules: IdentityRules, engine: Engine) -> Frame:

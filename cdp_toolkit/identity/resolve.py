@@ -45,15 +45,12 @@ def resolve(
     if only is None:
         found, own = link_records(identities, rules, engine), identities
     else:
-        own = engine.materialise(identities.join(only, on="record_key", how="semi"))
-        found = link_records(_carriers(identities, own, engine), rules, engine)
+        # Keys first: what our own records say is among what all carriers of their values say.
+        values = engine.materialise(engine.among(identities, "record_key", only).select("value_key").unique())
+        carriers = engine.materialise(engine.among(identities, "value_key", values))
+        own = engine.materialise(engine.among(carriers, "record_key", only))
+        found = link_records(carriers, rules, engine)
         found = Links(*(frame.join(only, on="record_key", how="semi") for frame in found))
-        records = records.join(only, on="record_key", how="semi")
+        records = engine.among(records, "record_key", only)
     graph = settle_links(found, own, records, rules, engine)
     return Resolved(graph.kept, graph.refused, graph.components, graph.clusters)
-
-
-def _carriers(identities: Frame, own: Frame, engine: Engine) -> Frame:
-    """Return all rows with a value that one of our own carries."""
-    values = own.select("value_key").unique()
-    return engine.materialise(identities.join(values, on="value_key", how="semi"))

@@ -139,8 +139,8 @@ class Stitcher:
         previous, in_use = past.tables["ids"], None
         if affected is not None:
             records, previous, in_use = (
-                records.join(affected, on="record_key", how="semi"),
-                previous.join(affected, on="record_key", how="semi"),
+                self.engine.among(records, "record_key", affected),
+                self.engine.among(previous, "record_key", affected),
                 previous.join(affected, on="record_key", how="anti"),
             )
         return number_profiles(records, components, previous, self.engine, as_of=self.as_of, in_use=in_use)
@@ -149,9 +149,9 @@ class Stitcher:
         now, past, affected = look
         if past is None or past.evidence is None or affected is None:
             return map_identities(now.stated, ids, links, refused, self.rules)
-        said = [frame.join(affected, on="record_key", how="semi") for frame in (now.stated, past.evidence.stated)]
+        said = [self.engine.among(frame, "record_key", affected) for frame in (now.stated, past.evidence.stated)]
         values = self.engine.materialise(nw.concat([rows.select("value_key") for rows in said]).unique())
-        carried = self.engine.materialise(now.stated.join(values, on="value_key", how="semi"))
+        carried = self.engine.materialise(self.engine.among(now.stated, "value_key", values))
         mapped = map_identities(carried, ids, links, refused, self.rules)
         return splice(past.tables["identities"], mapped, values, on="value_key")
 

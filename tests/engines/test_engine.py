@@ -46,6 +46,19 @@ def test_distinct_values_are_listed_once_in_order_and_without_null(engine, frame
     assert rows(engine.distinct(records, by="id", column="email"), "id", "email") == [(1, ["a@x", "b@x"])]
 
 
+def test_rows_are_found_by_their_keys_each_once_and_never_by_null(engine, frame, rows):
+    records = frame({"key": [1, 2, None, 2, 3], "name": ["a", "b", "c", "d", "e"]})
+    keys = frame({"key": [2, 2, None, 9]})
+
+    assert rows(engine.among(records, "key", keys), "key", "name") == [(2, "b"), (2, "d")]
+
+
+def test_no_rows_are_found_without_keys(engine, frame, rows):
+    records = frame({"key": [1, 2], "name": ["a", "b"]})
+
+    assert rows(engine.among(records, "key", frame({"key": []}, {"key": pa.int64()})), "key", "name") == []
+
+
 def test_rows_that_python_makes_are_a_frame_like_any_other(engine, rows):
     schema = pa.schema({"id": pa.int64(), "name": pa.string()})
     made = [pa.record_batch({"id": [each, each + 1], "name": ["a", "b"]}, schema=schema) for each in (1, 3, 5)]
