@@ -21,7 +21,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from cdp_toolkit.engines.components import portable_components
 from cdp_toolkit.engines.delta import commit_files, new_folder, table_schema
 from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
-from cdp_toolkit.engines.spark_gaps import close_gaps, column
+from cdp_toolkit.engines.spark_gaps import close_gaps, column, short
 from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.model.model import FieldType
 
@@ -188,7 +188,7 @@ def _active(session: SparkSession) -> Iterator[None]:
 
 
 def _frame(native: Any) -> Frame:
-    frame: Frame = nw.from_native(native)
+    frame: Frame = nw.from_native(short(native))
     return frame
 
 
