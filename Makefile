@@ -29,7 +29,7 @@ test: $(STAMP) ## run all tests that need no cluster
 
 # What Sail is held to; see docs/engines.md for what it does not do yet. In one process: in a worker of pytest-xdist the main
 # module has neither a file nor a spec, and pyspark takes that for a doctest of its own and looks for a whole Spark.
-SPARK_TESTS ?= tests/engines tests/lake tests/identity/test_graph.py tests/segments/test_meaning.py tests/segments/test_chains.py
+SPARK_TESTS ?= tests/engines tests/line/test_engines.py tests/lake tests/identity/test_graph.py tests/segments/test_meaning.py tests/segments/test_chains.py
 
 test-spark: $(SPARK) ## run the tests of the engine spark, on Sail
 	$(BIN)/pytest --quiet -m spark $(SPARK_TESTS)

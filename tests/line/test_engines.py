@@ -1,26 +1,44 @@
 """The line is the same whichever engine runs it."""
 
-import datetime as dt
+import pytest
 
-import cdp_toolkit as cdp
-from cdp_toolkit.demo import make_workspace
-
-AS_OF = dt.datetime(2026, 11, 1, 12, tzinfo=dt.UTC)
+from tests import parity
 
 
-def walk(folder, engine):
-    make_workspace(folder, persons=300, as_of=AS_OF)
-    settings = folder / "cdp.yaml"
-    settings.write_text(f"{settings.read_text('utf-8')}\nengine: {engine}\n", "utf-8")
-    workspace = cdp.Workspace(folder)
-    runs = (
-        workspace.load(),
-        workspace.stitch(as_of=AS_OF),
-        workspace.evaluate(as_of=AS_OF),
-        workspace.activate(as_of=AS_OF),
-    )
-    return [(run.outcome, run.counts, run.details) for run in runs]
+@pytest.fixture(scope="module")
+def on_polars(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parity")
+    world = parity.make_world(folder / "world", persons=300)
+    workspace = parity.workspace_on(world, folder / "polars", "polars")
+    return world, workspace, [_told(parity.run(workspace, verb)) for verb in (*parity.VERBS, "activate")]
 
 
-def test_duckdb_gives_the_same_line_as_polars(tmp_path):
-    assert walk(tmp_path / "duckdb", "duckdb") == walk(tmp_path / "polars", "polars")
+@pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=pytest.mark.spark)])
+def test_every_engine_writes_the_same_tables_and_tells_destinations_the_same(engine, on_polars, request, tmp_path):
+    world, polars, expected = on_polars
+    address = f'{{spark: "{request.getfixturevalue("sail")}"}}' if engine == "spark" else engine
+    workspace = parity.workspace_on(world, tmp_path / engine, address)
+
+    told = [_told(parity.run(workspace, verb)) for verb in (*parity.VERBS, "activate")]
+
+    assert parity.differences(polars.lake.uri, workspace.lake.uri) == {}
+    assert told == expected
+
+
+def test_a_difference_between_two_lakes_is_found(on_polars, tmp_path):
+    world, polars, _ = on_polars
+    other = parity.workspace_on(world, tmp_path / "other", "polars")
+    parity.run(other, "load")
+    with other.lake.run("test") as run:
+        people = run.scan("entities/person")
+        run.replace("entities/person", people.head(run.rows("entities/person") - 1))
+
+    found = parity.differences(polars.lake.uri, other.lake.uri)
+
+    assert found["entities/person"].startswith("1 of ")
+    assert found["profiles/person"] == "is in one lake only"
+    assert "entities/account" not in found
+
+
+def _told(run):
+    return run.outcome, run.counts, run.details
