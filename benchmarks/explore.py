@@ -77,30 +77,34 @@ def _widen(made: Path) -> None:
 
 
 def clicks(entity: str) -> Iterator[Message]:
-    """Return what a person does: rows are added, filled in, changed, filtered by and removed."""
+    """Return what a person does: rows are added, filled in, changed, filtered by and removed; then rules are written."""
+    field, values, relation, path, inside, facet = ROWS[entity]
     yield {"do": "type", "text": ""}
-    if entity == "person":
-        yield {"do": "add", "at": [], "kind": "comparison"}
-        yield {"do": "field", "at": [0], "path": "country"}
-        yield from ({"do": "values", "at": [0], "values": [f"Country {each}"]} for each in range(4))
-        yield {"do": "add", "at": [], "kind": "related"}
-        yield {"do": "add", "at": [1], "kind": "comparison"}
-        yield from ({"do": "values", "at": [1, 0], "values": [f"Industry {each}"]} for each in range(4))
-        yield {"do": "negate", "at": [1], "negated": True}
-        yield {"do": "negate", "at": [1], "negated": False}
-        yield {"do": "add", "at": [], "kind": "event"}
-        yield {"do": "values", "at": [2, 0], "values": ["web.webpagedetails.pageViews"]}
-        yield from ({"do": "quantity", "at": [2], "amount": each} for each in range(2, 6))
-        yield {"do": "filter", "path": "accounts.industry", "value": "Industry 1"}
-        yield {"do": "filter", "path": "country", "value": "Country 1"}
-        yield {"do": "filter", "path": "accounts.industry", "value": "Industry 1"}
-        yield {"do": "join", "at": [], "joined": "or"}
-        yield {"do": "join", "at": [], "joined": "and"}
-        yield from ({"do": "remove", "at": [0]} for _ in range(3))
-    rules = RULES[entity]
-    yield from ({"do": "type", "text": rule} for rule in rules)
+    yield {"do": "add", "at": [], "kind": "comparison"}
+    yield {"do": "field", "at": [0], "path": field}
+    yield from ({"do": "values", "at": [0], "values": [f"{values} {each}"]} for each in range(4))
+    yield {"do": "add", "at": [], "kind": "related"}
+    yield {"do": "relation", "at": [1], "path": relation}
+    yield {"do": "add", "at": [1], "kind": "comparison"}
+    yield {"do": "field", "at": [1, 0], "path": path}
+    yield from ({"do": "values", "at": [1, 0], "values": [f"{inside} {each}"]} for each in range(4))
+    yield {"do": "negate", "at": [1], "negated": True}
+    yield {"do": "negate", "at": [1], "negated": False}
+    yield {"do": "add", "at": [], "kind": "event"}
+    yield {"do": "values", "at": [2, 0], "values": ["web.webpagedetails.pageViews"]}
+    yield from ({"do": "quantity", "at": [2], "amount": each} for each in range(2, 6))
+    yield {"do": "filter", "path": facet, "value": "Industry 1"}
+    yield {"do": "filter", "path": facet, "value": "Industry 1"}
+    yield {"do": "join", "at": [], "joined": "or"}
+    yield {"do": "join", "at": [], "joined": "and"}
+    yield from ({"do": "remove", "at": [0]} for _ in range(3))
+    yield from ({"do": "type", "text": rule} for rule in RULES[entity])
 
 
+ROWS = {
+    "person": ("country", "Country", "accounts", "industry", "Industry", "accounts.industry"),
+    "account": ("industry", "Industry", "people", "country", "Country", "industry"),
+}
 RULES = {
     "person": [
         *AUDIENCES.values(),

@@ -183,7 +183,7 @@ class Building:
         about = {
             name: value for name, value in self.draft.about.items() if name in {"include", "exclude", "merge_policy"}
         }
-        rule = self.draft.text if self.draft.text.strip() else _EVERYBODY
+        rule = _EVERYBODY if self.draft.is_empty else self.draft.text
         name = self.draft.name if self.draft.name in self.ground.segments else "draft"
         return Segment(name=name, entity=self.draft.entity, pql=rule, **about)
 
@@ -277,7 +277,7 @@ class Building:
             for path, some in self.chosen.items()
             if some
         ]
-        rule = [f"({self.draft.text})"] if self.draft.text.strip() else []
+        rule = [f"({self.draft.text}\n)"] if not self.draft.is_empty else []  # which may end in a comment
         self.chosen = {}
         self.draft.type("\nand ".join([*rule, *asked]))
         self.draft.tidy()

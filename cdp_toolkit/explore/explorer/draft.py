@@ -12,11 +12,13 @@ from cdp_toolkit.errors import ConfigError, PqlError
 from cdp_toolkit.explore.explorer import parts as p
 from cdp_toolkit.explore.explorer.edits import Edit, edited, flattened
 from cdp_toolkit.explore.explorer.read import read
+from cdp_toolkit.explore.explorer.remarks import attach, insert
 from cdp_toolkit.explore.explorer.shown import shown
 from cdp_toolkit.explore.explorer.sight import Row, Sight
 from cdp_toolkit.explore.explorer.write import write, written
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.definition import Segment
+from cdp_toolkit.segments.pql.comments import without
 from cdp_toolkit.segments.pql.parse import parse
 
 
@@ -57,6 +59,11 @@ class Draft:
         """The rule as a view draws it."""
         return shown(self.root, self.sight)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the text says nothing, but for comments."""
+        return not without(self.text).strip()
+
     def type(self, text: str) -> None:
         """Take a text over, and read the rows from it.
 
@@ -68,7 +75,8 @@ class Draft:
         self._remember()
         self.text, self.error = text, None
         try:
-            self.root = read(parse(text), self.sight) if text.strip() else p.Group()
+            self.root = p.Group() if self.is_empty else read(parse(text), self.sight)
+            self.root = attach(self.root, text)
         except PqlError as error:
             self.error = error
 
@@ -81,7 +89,7 @@ class Draft:
             As ``edits.edited`` takes it.
         """
         self.root = edited(self.root, edit, self.sight)
-        text = written(write(self.root))
+        text = self._written()
         if text != self.text:
             self._remember()
         self.text, self.error = text, None
@@ -89,7 +97,10 @@ class Draft:
     def tidy(self) -> None:
         """Write the text as the rows would, with groups in groups of one kind made one."""
         self.root = flattened(self.root)
-        self.text = written(write(self.root)) if self.error is None else self.text
+        self.text = self._written() if self.error is None else self.text
+
+    def _written(self) -> str:
+        return insert(written(write(self.root)), self.root, self.sight)
 
     def turn(self, entity: str) -> None:
         """Ask about people instead of accounts, or the other way round, with an empty rule.

@@ -64,7 +64,10 @@ def flattened(root: p.Group) -> p.Group:
         is_same = (
             isinstance(part, p.Group) and not part.negated and (part.joined == root.joined or len(part.parts) == 1)
         )
-        parts += part.parts if isinstance(part, p.Group) and is_same else [part]
+        inner = list(part.parts) if isinstance(part, p.Group) and is_same else [part]
+        if inner and inner[0] is not part and part.comment:
+            inner[0] = replace(inner[0], comment="\n".join(filter(None, (part.comment, inner[0].comment))))
+        parts += inner
     return replace(root, parts=tuple(parts))
 
 
@@ -183,7 +186,7 @@ _NEW: dict[str, Callable[[Sight, Any], p.Part]] = {
 
 
 def _field(part: p.Comparison, edit: Edit, sight: Sight) -> p.Part:
-    return replace(compared(sight, edit["path"]), negated=part.negated)
+    return replace(compared(sight, edit["path"]), negated=part.negated, comment=part.comment)
 
 
 def _operator(part: p.Comparison, edit: Edit, sight: Sight) -> p.Part:

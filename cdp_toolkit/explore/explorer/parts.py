@@ -22,9 +22,15 @@ class Part:
     ----------
     negated
         Whether it must not hold.
+    comment
+        What is said of it beside the rule, in one line or more.
+    place
+        Where it begins in the text that it was read from.
     """
 
     negated: bool = field(default=False, kw_only=True)
+    comment: str = field(default="", kw_only=True)
+    place: n.Place = field(default=n.NOWHERE, kw_only=True, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ def read(node: n.Node, sight: Sight) -> p.Group:
 
 
 def _part(node: n.Node, sight: Sight) -> p.Part:
+    return replace(_unplaced(node, sight), place=node.at)
+
+
+def _unplaced(node: n.Node, sight: Sight) -> p.Part:
     match node:
         case n.Not(n.Not()):
             return p.Text(str(node))
@@ -129,7 +133,7 @@ def _step(step: n.Step, inside: Sight) -> p.Step | None:
             wait = p.Wait(operator, amount, unit, after)
         case _:
             return None
-    empty = p.Step(label=step.label, wait=wait, count=step.count, negated=step.negated)
+    empty = p.Step(label=step.label, wait=wait, count=step.count, negated=step.negated, place=step.at)
     filled: p.Step = _filled(empty, (step.what,), inside)
     return filled
 

@@ -28,7 +28,8 @@ def shown(part: p.Part, sight: Sight, at: p.Address = ()) -> dict[str, Any]:
     dict
         ``kind``, ``at``, whether it ``is_done``, and what its kind has; ``parts`` where it is made of others.
     """
-    common = {"kind": type(part).__name__.lower(), "at": list(at), "negated": part.negated, "is_done": _is_done(part)}
+    common = {"kind": type(part).__name__.lower(), "at": list(at), "negated": part.negated, "is_done": _is_done(part),
+              "comment": part.comment}  # fmt: skip
     inside = sight.within(part)
     if isinstance(part, p.Holder):
         parts = [shown(each, inside, (*at, place)) for place, each in enumerate(part.parts)]

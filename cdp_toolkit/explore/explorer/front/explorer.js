@@ -203,7 +203,7 @@ function step(view, row, before) {
   const wait = row.wait, set = (change) => view.send({ do: "step", at: row.at, wait, count: row.count, ...change });
   const units = view.words.units.map((unit) => ({ value: unit, label: `${unit}s` }));
   const waits = [{ value: "", label: "at any time later" }, ...before.map((label) => ({ value: label, label: `after ${label}` }))];
-  return h("div", { class: "block" }, line(view, row, h("span", { class: "tag" }, row.label),
+  return h("div", { class: "block" }, said(row), line(view, row, h("span", { class: "tag" }, row.label),
     before.length ? select("Counting from", wait?.after ?? "", waits, (after) => set({ wait: after ? { operator: wait?.operator ?? "<=", amount: wait?.amount ?? 7, unit: wait?.unit ?? "day", after } : null }), { "data-key": `${row.at}:after` }) : h("span", { class: "soft" }, "first"),
     wait ? [select("Distance", wait.operator, ["<=", "<", ">=", ">"].map((each) => ({ value: each, label: each })), (operator) => set({ wait: { ...wait, operator } })),
       input(view, `${row.at}:wait`, "How many", wait.amount, (value) => number(value) !== null && set({ wait: { ...wait, amount: number(value) } }), { type: "number", min: 0, step: 1 }),
@@ -219,7 +219,8 @@ function sequence(view, row) {
 }
 
 const DRAWN = { comparison, insegment: segment, text, group, related, sequence };
-const drawn = (view, row) => DRAWN[row.kind](view, row);
+const said = (row) => (row.comment ? h("div", { class: "comment", title: "a comment in the text" }, row.comment) : null);
+const drawn = (view, row) => (row.comment ? h("div", {}, said(row), DRAWN[row.kind](view, row)) : DRAWN[row.kind](view, row));
 
 // What is to be seen
 
