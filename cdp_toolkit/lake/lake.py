@@ -90,7 +90,7 @@ class Lake(Store):
         counter, cursor
             Number of the last commit and what it said of the source; 0 and empty if there is none.
         """
-        delta = self._open(name)
+        delta = self.deltas.newest(name)
         if delta is None:
             return 0, {}
         counter = delta.transaction_version(_transaction(name)) or 0
@@ -118,7 +118,7 @@ class Lake(Store):
         pyarrow.RecordBatch
             Rows in no order; none if the table is not there or has not all of the columns.
         """
-        delta = self._open(name)
+        delta = self.deltas.newest(name)
         if delta is None:
             return
         rows = delta.to_pyarrow_dataset()
@@ -140,6 +140,7 @@ class Lake(Store):
             What the source needs to go on from here.
         """
         with self._locked():
+            told = {_CURSOR: json.dumps(cursor)}
             write_deltalake(
                 f"{self.uri}/{name}",
                 rows,
@@ -147,10 +148,10 @@ class Lake(Store):
                 schema_mode="merge",
                 storage_options=self.options or None,
                 commit_properties=CommitProperties(
-                    app_transactions=[Transaction(_transaction(name), counter)],
-                    custom_metadata={_CURSOR: json.dumps(cursor)},
+                    app_transactions=[Transaction(_transaction(name), counter)], custom_metadata=told
                 ),
             )
+            self.deltas.join_small(name, told)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

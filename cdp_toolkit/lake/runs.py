@@ -3,7 +3,7 @@
 import datetime as dt
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,7 @@ from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.errors import CdpError, LakeError
 from cdp_toolkit.lake.packed import Ids
 from cdp_toolkit.lake.result import Outcome, Run
-from cdp_toolkit.lake.store import Store
+from cdp_toolkit.lake.store import COUNTS_AT_ONCE, Store
 from cdp_toolkit.secrets import redact
 
 
@@ -45,6 +45,7 @@ class OpenRun:
         self._definitions = definitions
         self._started_at = dt.datetime.now(dt.UTC)
         self._clock = time.perf_counter()
+        self._committed = store.log.versions()
         self._read: dict[str, int] = {}
         self._written: dict[str, int] = {}
         self._is_unchanged = False
@@ -150,7 +151,7 @@ class OpenRun:
         bool
             Whether ``scan`` would find it.
         """
-        return name in self._written or self._store.exists(name)
+        return name in self._written or self._version(name) is not None
 
     def replace(self, name: str, frame: Frame) -> Frame:
         """Write a table anew.
@@ -185,11 +186,27 @@ class OpenRun:
         Frame
             The whole table, scanned.
         """
-        base = self._written.get(name, self._store.version(name))
+        base = self._written.get(name, self._version(name))
         if base is None:
             return self.replace(name, frame)
         self._written[name] = self._store.append(name, frame, base=base)
         return self.scan(name)
+
+    def remove(self, name: str, column: str, values: Sequence[str]) -> None:
+        """Take a few rows out of a table; only the files that hold them are written anew.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        column
+            A text column.
+        values
+            Rows with one of these there are taken out.
+        """
+        base = self._pinned(name)
+        assert base is not None  # noqa: S101 - who takes rows out has read them
+        self._written[name] = self._store.remove(name, column, values, base=base)
 
     def record(self, name: str, rows: pa.Table) -> None:
         """Write rows that count at once, whatever becomes of the run.
@@ -215,7 +232,7 @@ class OpenRun:
         mode
             Whether they replace those of the table or come after them.
         """
-        base = self._written.get(name, self._store.version(name))
+        base = self._written.get(name, self._version(name))
         self._written[name] = self._store.write(name, rows, mode=mode if base is not None else "overwrite", base=base)
 
     def rows(self, name: str) -> int:
@@ -231,8 +248,8 @@ class OpenRun:
         int
             Rows; 0 if there is no version.
         """
-        version = self._written.get(name, self._read.get(name))
-        return self._store.rows(name) if version is None else self._store.rows_at(name, version)
+        version = self._written.get(name, self._read.get(name, self._version(name)))
+        return 0 if version is None else self._store.rows_at(name, version)
 
     def is_repeat(self, *tables: str) -> bool:
         """Tell whether the last run of this verb read the same versions under the same definitions.
@@ -248,7 +265,7 @@ class OpenRun:
             Whether this run would write the same again.
         """
         for name in tables:
-            version = self._store.version(name)
+            version = self._version(name)
             if version is not None:
                 self._read[name] = version
         last = self._store.log.last(self.verb)
@@ -280,10 +297,64 @@ class OpenRun:
         """
         return None if self._last is None else dict(self._last["read"])
 
+    def version_before(self, name: str) -> int | None:
+        """Return the version of a table that the last run of this verb read or left.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table; one that this verb alone writes, or that it reads.
+
+        Returns
+        -------
+        int or None
+            The version; None if there was none, or no such run, or it ran under other definitions.
+        """
+        if self._last is None:
+            return None
+        then: dict[str, int] = self._last["read"] | self._last["written"]
+        return then.get(name, self._committed.get(name))
+
     @cached_property
     def _last(self) -> dict[str, Any] | None:
         last = self._store.log.last(self.verb)
         return None if last is None or last["definitions"] != self._definitions else last
+
+    def leave(self, what: Collection[str]) -> None:
+        """Leave something to a later run of this verb.
+
+        Parameters
+        ----------
+        what
+            Names of it, for ``left_over``.
+        """
+        if what:
+            self.details["left"] = self.details.get("left", {}) | dict.fromkeys(sorted(what), 1)
+
+    def left_over(self) -> set[str]:
+        """Return what the last run of this verb left to a later one.
+
+        Returns
+        -------
+        set of str
+            Names that it gave to ``leave``; none if it ran under other definitions, after which all is done anyway.
+        """
+        return set() if self._last is None else {*self._last["details"].get("left", {})}
+
+    def has_written(self, *tables: str) -> bool:
+        """Tell whether this run has written any of some tables.
+
+        Parameters
+        ----------
+        *tables
+            Their folders and names.
+
+        Returns
+        -------
+        bool
+            Whether it has.
+        """
+        return not self._written.keys().isdisjoint(tables)
 
     def is_changed(self, *tables: str) -> bool:
         """Tell whether any of some tables is another than when this verb last ran.
@@ -365,10 +436,14 @@ class OpenRun:
     def _pinned(self, name: str) -> int | None:
         version = self._written.get(name, self._read.get(name))
         if version is None:
-            version = self._store.version(name)
+            version = self._version(name)
             if version is not None:
                 self._read[name] = version
         return version
+
+    def _version(self, name: str) -> int | None:
+        """Return the version that counts: what others commit meanwhile is for the next run, but for what always counts."""
+        return self._store.version(name) if name.startswith(COUNTS_AT_ONCE) else self._committed.get(name)
 
     def _result(self, outcome: Outcome) -> Run:
         return Run(

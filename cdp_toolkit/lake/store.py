@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from urllib.parse import unquote
 
 import narwhals as nw
 import pyarrow as pa
@@ -12,6 +11,7 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 from cdp_toolkit.engines import Engine, Frame, stretches
 from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.errors import NotYetError
+from cdp_toolkit.lake.deltas import Deltas
 from cdp_toolkit.lake.log import RunLog
 from cdp_toolkit.lake.packed import Ids, Numbering, unpacked
 from cdp_toolkit.lake.tables import table
@@ -19,8 +19,8 @@ from cdp_toolkit.model import Model
 from cdp_toolkit.model.types import arrow_type
 
 _ROWS_A_GROUP = 1024
-_MOST_FILES = 100  # above it, opening them takes longer than reading them
-_COUNTS_AT_ONCE = ("landing/", "activation/")  # their newest version, whatever becomes of the run that wrote it
+COUNTS_AT_ONCE = ("landing/", "activation/")
+"""Tables whose newest version counts, whatever becomes of the run that wrote it."""
 
 
 class Store:
@@ -45,7 +45,8 @@ class Store:
         self.engine = engine
         self.model = model or Model.standard()
         self.options = options or {}
-        self.log = RunLog(f"{self.uri}/runs", self.options)
+        self.deltas = Deltas(self.uri, self.options)
+        self.log = RunLog(self.uri, self.deltas, self.options)
 
     def exists(self, name: str) -> bool:
         """Tell whether a table has been written.
@@ -75,8 +76,8 @@ class Store:
         int or None
             The committed version; None if no run has written the table.
         """
-        if name.startswith(_COUNTS_AT_ONCE):
-            delta = self._open(name)
+        if name.startswith(COUNTS_AT_ONCE):
+            delta = self.deltas.newest(name)
             return None if delta is None else _with_rows(delta)
         return self.log.versions().get(name)
 
@@ -137,8 +138,8 @@ class Store:
         if version is None:
             verb = table(name, self.model).written_by
             raise NotYetError(f"No run has written {name} yet.", hint=f"Run `{verb}` first.")
-        delta = DeltaTable(f"{self.uri}/{name}", version=version, storage_options=self.options)
-        rows = self.engine.scan(self._files(delta), pa.schema(delta.schema().to_arrow()))
+        found = self.deltas.snapshot(name, version)
+        rows = self.engine.scan(found.files, found.schema)
         for column, values in (only or {}).items():
             rows = rows.filter(nw.col(column).is_in(list(values)))
         return rows
@@ -186,15 +187,14 @@ class Store:
         rows before, rows now
             Rows that are in both versions may be among them, in both frames then.
         """
-        deltas = [
-            DeltaTable(f"{self.uri}/{name}", version=each, storage_options=self.options) for each in (before, now)
-        ]
-        old, new = (set(delta.file_uris()) for delta in deltas)
-        frames = (
-            self.engine.scan(sorted(files), pa.schema(delta.schema().to_arrow()))
-            for files, delta in zip((old - new, new - old), deltas, strict=True)
-        )
-        one, other = frames
+        schemas = [self.deltas.snapshot(name, version).schema for version in (before, now)]
+        gone: list[str] = []
+        come: list[str] = []
+        for start, end in self.deltas.stretches(name, before, now):
+            old, new = (self.deltas.snapshot(name, version).files for version in (start, end))
+            gone += sorted({*old} - {*new})
+            come += sorted({*new} - {*old})
+        one, other = (self.engine.scan(files, schema) for files, schema in zip((gone, come), schemas, strict=True))
         return one, other
 
     def numbering(self) -> Numbering:
@@ -249,7 +249,7 @@ class Store:
         int
             Version; -1 if the table is not there.
         """
-        delta = self._open(name)
+        delta = self.deltas.newest(name)
         return -1 if delta is None else delta.version()
 
     def rows(self, name: str) -> int:
@@ -286,8 +286,7 @@ class Store:
         if table(name, self.model).is_packed:
             counted = self.engine.collect(self.packed(name, version).select(nw.col("profiles").sum()))
             return int(counted["profiles"][0].as_py() or 0)
-        delta = DeltaTable(f"{self.uri}/{name}", version=version, storage_options=self.options)
-        return sum(pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist())
+        return self.deltas.snapshot(name, version).rows
 
     def replace(self, name: str, frame: Frame) -> int:
         """Write a table anew; the version counts once a run names it.
@@ -327,6 +326,32 @@ class Store:
         """
         self._drop_uncommitted(name, base)
         self.engine.sink(frame, f"{self.uri}/{name}", mode="append", options=self.options)
+        self.deltas.join_small(name)
+        return self.head(name)
+
+    def remove(self, name: str, column: str, values: Sequence[str], *, base: int) -> int:
+        """Take rows out of a version; the new version counts once a run names it.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        column
+            A text column.
+        values
+            Rows with one of these there are taken out.
+        base
+            The version that they are taken out of.
+
+        Returns
+        -------
+        int
+            The version written.
+        """
+        self._drop_uncommitted(name, base)
+        spelt = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+        delta = self.deltas.at(name, self.head(name))
+        delta.delete(f"{column} IN ({spelt})")
         return self.head(name)
 
     def record(self, name: str, rows: pa.Table) -> int:
@@ -344,10 +369,10 @@ class Store:
         int
             The version written.
         """
-        delta = self._open(name)
+        delta = self.deltas.newest(name)
         target = f"{self.uri}/{name}" if delta is None else delta
         write_deltalake(target, rows, mode="append", storage_options=self.options or None)
-        return self.head(name) if delta is None else delta.version()
+        return self.head(name)
 
     def tidy(self, name: str) -> None:
         """Join the small files of a table that is written often, once there are many.
@@ -357,9 +382,7 @@ class Store:
         name
             A table of ``activation/``; its rows stay as they are.
         """
-        delta = self._open(name)
-        if delta is not None and len(delta.file_uris()) > _MOST_FILES:
-            delta.optimize.compact()
+        self.deltas.join_small(name)
 
     def write(self, name: str, rows: pa.Table | pa.RecordBatchReader, *, mode: Mode, base: int | None) -> int:
         """Write Arrow rows; the version counts once a run names it.
@@ -396,16 +419,6 @@ class Store:
         if self.head(name) != base:
             # A run was killed after it had written here: its rows are not part of the table.
             DeltaTable(f"{self.uri}/{name}", storage_options=self.options).restore(base)
-
-    def _open(self, name: str) -> DeltaTable | None:
-        uri = f"{self.uri}/{name}"
-        if not DeltaTable.is_deltatable(uri, storage_options=self.options):
-            return None
-        return DeltaTable(uri, storage_options=self.options)
-
-    def _files(self, delta: DeltaTable) -> list[str]:
-        # Delta answers in addresses, even for a folder: a blank in its name comes as %20, which no engine finds.
-        return delta.file_uris() if "://" in self.uri else [unquote(uri) for uri in delta.file_uris()]
 
 
 def _with_rows(delta: DeltaTable) -> int | None:

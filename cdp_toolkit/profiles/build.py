@@ -66,9 +66,7 @@ def build_profiles(model: Model, policies: Sequence[Policy], engine: Engine) -> 
         yield Step((name,), _merging(name, default, model, engine))
     for name in _TIES:
         yield Step((name,), _tying(name, model, engine))
-    yield Step(
-        ("event",), lambda scan: (rekey_events(scan("entities/event"), model.entity("event"), _keys(scan, engine)),)
-    )
+    yield Step(("event",), lambda scan: (events_of(scan, model, engine),))
     yield Step(("person_account",), lambda scan: (_person_accounts(scan, engine),))
     yield Step(("person_component",), lambda scan: (_components(scan, model, engine),))
     yield Step(("person_identity",), lambda scan: (person_identities(scan("identity/identities")),))
@@ -121,6 +119,26 @@ def _tying(name: str, model: Model, engine: Engine) -> Make:
         return (add_matches(rows, scan("identity/account_matches"), entity) if name == "account_person" else rows,)
 
     return tied
+
+
+def events_of(scan: Scan, model: Model, engine: Engine) -> Frame:
+    """Give events to people.
+
+    Parameters
+    ----------
+    scan
+        Gives ``entities/event``, or some of it, and ``identity/identities``.
+    model
+        Entities and their columns.
+    engine
+        Hashes keys.
+
+    Returns
+    -------
+    Frame
+        Rows of ``profiles/event``.
+    """
+    return rekey_events(scan("entities/event"), model.entity("event"), _keys(scan, engine))
 
 
 def _person_accounts(scan: Scan, engine: Engine) -> Frame:

@@ -21,6 +21,9 @@ REFERENCES = {
 # Ties that count once however many rows tell them, and by what they are the same.
 _ONCE = {"opportunity_person": ("profile_id", "opportunity_id", "role")}
 
+_OWNERS = {"person_key": "person_key", "email": "email", "ecid": "ecid"}
+"""Columns of an event that say whose it is, the first that is known counts, and their namespaces."""
+
 MATCHED = "lead-to-account"
 """Who says that a person works for an account where no source does."""
 
@@ -153,11 +156,36 @@ def rekey_events(records: Frame, entity: Entity, keys: Keys) -> Frame:
         As ``rekey_rows``; ``profile_id`` is found by record, else e-mail address, else ECID, and null where nobody is.
     """
     rows = records.filter(~nw.col("is_deleted"))
-    rows = keys.resolve(rows, "person_key", "person", into="by_record")
-    rows = keys.resolve(rows, "email", "person", into="by_email", namespace="email")
-    rows = keys.resolve(rows, "ecid", "person", into="by_ecid", namespace="ecid")
-    owned = rows.with_columns(profile_id=nw.coalesce("by_record", "by_email", "by_ecid"))
+    for column, namespace in _OWNERS.items():
+        rows = keys.resolve(rows, column, "person", into=f"by_{column}", namespace=namespace)
+    owned = rows.with_columns(profile_id=nw.coalesce(*(f"by_{column}" for column in _OWNERS)))
     return _in_order(add_references(owned, entity, keys), entity)
+
+
+def identities_of_events(events: Frame, entity: Entity, engine: Engine) -> list[Frame]:
+    """Return by which identities events are given to people and to what else they name.
+
+    Parameters
+    ----------
+    events
+        Events, with their ``source_key``.
+    entity
+        The event entity.
+    engine
+        Hashes.
+
+    Returns
+    -------
+    list of Frame
+        ``source_key`` and ``value_key``, a frame an identity; a column that is empty is null.
+    """
+    references = {name: entity.fields[name].to for name in REFERENCES if name in entity.fields}
+    named = _OWNERS | {name: f"{to}_key" for name, to in references.items() if to is not None}
+    spelt = (
+        events.select("source_key", _text=nw.concat_str([nw.lit(f"{namespace}:"), nw.col(column)]))
+        for column, namespace in named.items()
+    )
+    return [engine.key64(rows.filter(~nw.col("_text").is_null()), {"value_key": "_text"}) for rows in spelt]
 
 
 def add_matches(ties: Frame, matches: Frame, entity: Entity) -> Frame:

@@ -143,7 +143,8 @@ def _last_engagement(person_accounts: Frame, events: Frame) -> Frame:
     # Events are reduced to one row a person before any join: a person with 50,000 of them is one row like another.
     kind = nw.col("event_type")
     is_done_to = reduce(or_, (kind.str.starts_with(prefix) for prefix in NO_ENGAGEMENT))
-    own = events.filter(~nw.col("profile_id").is_null() & (~is_done_to | (kind == _ENGAGEMENT)))
+    employed = events.join(person_accounts.select("profile_id").unique(), on="profile_id", how="semi")
+    own = employed.filter(~is_done_to | (kind == _ENGAGEMENT))
     last = own.group_by("profile_id").agg(last_engagement_at=nw.col("timestamp").max())
     seen = person_accounts.join(last, on="profile_id", how="inner")
     return seen.group_by("account_id").agg(nw.col("last_engagement_at").max())

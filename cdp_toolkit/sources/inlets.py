@@ -67,7 +67,10 @@ class StreamSettings(BaseModel):
     host, port
         Where to listen; on this machine only by default.
     every_s
-        Seconds between two rounds of load, stitch, evaluate and activate.
+        Seconds between two rounds of load, stitch, evaluate and activate, as long as messages come.
+    whole_every_s
+        Seconds between two rounds that also look at what accounts add up from events, and at who leaves an audience
+        because time has passed.
     most_waiting
         With so many messages waiting to be loaded, senders are asked to wait.
     most_bytes
@@ -82,7 +85,8 @@ class StreamSettings(BaseModel):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=0, lt=65_536)] = 8_787
-    every_s: Annotated[float, Field(gt=0)] = 60
+    every_s: Annotated[float, Field(gt=0)] = 1
+    whole_every_s: Annotated[float, Field(gt=0)] = 60
     most_waiting: Annotated[int, Field(gt=0)] = 5_000_000
     most_bytes: Annotated[int, Field(gt=0)] = 1_000_000
     remember_days: Annotated[float, Field(gt=0)] = 7

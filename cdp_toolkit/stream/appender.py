@@ -79,6 +79,10 @@ class Appender:
         await done
 
     def _write(self) -> None:
+        with self._log.kept_open():
+            self._write_all()
+
+    def _write_all(self) -> None:
         while (first := self._queue.get()) is not None:
             together, is_last = self._gather(first)
             error = self._flush([message for each in together for message in each.messages])

@@ -54,11 +54,13 @@ def serve(
     settings = StreamSettings.model_validate(
         workspace.settings.stream.model_dump() | {name: value for name, value in changed.items() if value is not None}
     )
-    inlets, metrics = inlets_of(workspace), Metrics()
+    inlets, metrics, log = inlets_of(workspace), Metrics(), _log(workspace, settings)
     rounds = Rounds(
         workspace.folder,
         tuple(inlets),
         every_s=settings.every_s,
+        whole_every_s=settings.whole_every_s,
+        waiting=lambda: log.backlog().messages,
         metrics=metrics,
         tell=lambda each: tell(_sentence(each)),
         is_activated=is_activated,
@@ -127,16 +129,19 @@ def application(workspace: Workspace, settings: StreamSettings, metrics: Metrics
     starlette.applications.Starlette
         For any ASGI server; one process only, since the log has one writer.
     """
-    file = log_file(workspace.folder)
-    log = MessageLog(file, remember=timedelta(days=settings.remember_days))
+    log = _log(workspace, settings)
     return Endpoint(
         inlets=inlets_of(workspace),
         model=workspace.model,
         settings=settings,
         appender=Appender(log, most_waiting=settings.most_waiting),
         metrics=metrics,
-        audit=Audit(file.with_name("audit.log")),
+        audit=Audit(log.file.with_name("audit.log")),
     ).app()
+
+
+def _log(workspace: Workspace, settings: StreamSettings) -> MessageLog:
+    return MessageLog(log_file(workspace.folder), remember=timedelta(days=settings.remember_days))
 
 
 def _run(app: Starlette, settings: StreamSettings, listener: socket.socket) -> None:

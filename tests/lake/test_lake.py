@@ -144,5 +144,5 @@ def test_many_small_files_become_few_and_hold_the_same(lake, rows):
     lake.tidy("activation/attempts")
 
     version = lake.head("activation/attempts")
-    assert len(lake._files(DeltaTable(f"{lake.uri}/activation/attempts", version=version))) == 1
+    assert len(lake.deltas.snapshot("activation/attempts", version).files) == 1
     assert rows(lake.scan("activation/attempts"), "destination") == ["out"] * 101

@@ -47,7 +47,7 @@ def test_a_round_moves_people_by_what_was_sent(client, segment):
     second = run_round(segment, ("web",))
 
     assert (first.outcome, first.entered, second.entered) == ("done", 0, 1)
-    assert list(second.seconds) == ["load", "stitch", "evaluate", "activate"]
+    assert list(second.seconds) == ["load", "stitch", "evaluate"]
     assert second.lag_s > 0
 
 

@@ -1,13 +1,15 @@
 """The log of an inlet as a source: what was acknowledged is landed once, then forgotten."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+from pydantic_core import from_json
+
 from cdp_toolkit.sources.inlets import InletSettings, log_file
-from cdp_toolkit.sources.log import Message, MessageLog
+from cdp_toolkit.sources.log import MessageLog
 from cdp_toolkit.sources.rows import as_texts
 from cdp_toolkit.sources.settings import read_settings
 from cdp_toolkit.sources.source import Batch, Cursor, Object
@@ -68,20 +70,25 @@ class InletSource:
         while messages := self._log.read(self._name, object.name, after=last, most=_MOST):
             last = messages[-1][0]
             part = f"messages {messages[0][0]} to {last}"
-            rows = _rows([message for _, message in messages])
-            yield Batch(part, {"seq": last}, partial(as_texts, rows, part))
+            yield Batch(part, {"seq": last}, partial(_opened, messages, part))
 
     @cached_property
     def _log(self) -> MessageLog:
         return MessageLog(self._file)
 
 
-def _rows(messages: Sequence[Message]) -> list[dict[str, Any]]:
+def _opened(messages: Sequence[tuple[int, str, str | None]], part: str) -> pa.RecordBatchReader:
+    return as_texts(_rows(messages), part)
+
+
+def _rows(messages: Sequence[tuple[int, str, str | None]]) -> Iterator[dict[str, Any]]:
     """Return messages as rows, in which a key is spelt as it was first: senders do not agree on large and small letters."""
     spelt: dict[str, str] = {}
-    rows = []
-    for message in messages:
-        row = {} if message.problem else json.loads(message.body)
-        kept = {spelt.setdefault(name.casefold(), name): value for name, value in row.items()}
-        rows.append({**kept, "_problem": message.problem, "_raw": message.body if message.problem else None})
-    return rows
+    first: dict[str, str] = {}
+    for _, body, problem in messages:
+        row = {} if problem else from_json(body)
+        for name in row:
+            if name not in spelt:
+                spelt[name] = first.setdefault(name.casefold(), name)
+        kept = {spelt[name]: value for name, value in row.items()}
+        yield kept | {"_problem": problem, "_raw": body if problem else None}

@@ -1,0 +1,177 @@
+"""Delta tables below one address, each opened once and then kept up to date.
+
+Opening a table reads its whole log: 5 ms, and a round of the line asks some two hundred times. What a version holds
+never changes, so it is looked up once.
+"""
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable
+
+_KEPT = 512
+_MOST_SMALL = 32  # files that are joined into one; each takes a millisecond to open
+_FULL_BYTES = 32_000_000  # files of this size are left alone
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a version of a table holds.
+
+    Parameters
+    ----------
+    files
+        Addresses of its files.
+    schema
+        Its columns.
+    rows
+        How many rows each file has.
+    """
+
+    files: tuple[str, ...]
+    schema: pa.Schema
+    rows: int
+
+
+class Deltas:
+    """Delta tables below one address.
+
+    Parameters
+    ----------
+    uri
+        Folder, or an address such as ``s3://bucket/lake``.
+    options
+        Storage options of an address that is no folder.
+    """
+
+    def __init__(self, uri: str, options: dict[str, str]) -> None:
+        self._uri = uri
+        self._options = options
+        self._newest: dict[str, tuple[int, DeltaTable]] = {}
+        self._snapshots: OrderedDict[tuple[str, int, int], Snapshot] = OrderedDict()
+
+    def newest(self, name: str) -> DeltaTable | None:
+        """Return a table as it is now.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+
+        Returns
+        -------
+        deltalake.DeltaTable or None
+            At its newest version; None if it is not there.
+        """
+        uri, place = f"{self._uri}/{name}", self._place(name)
+        known = self._newest.get(name)
+        if known is not None and known[0] == place and place:
+            known[1].update_incremental()
+            return known[1]
+        if not DeltaTable.is_deltatable(uri, storage_options=self._options):
+            return None
+        delta = DeltaTable(uri, storage_options=self._options)
+        self._newest[name] = (place, delta)
+        return delta
+
+    def snapshot(self, name: str, version: int) -> Snapshot:
+        """Return what a version of a table holds.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        version
+            The version.
+
+        Returns
+        -------
+        Snapshot
+            Files, columns and rows.
+        """
+        key = (name, self._place(name), version)
+        if key not in self._snapshots:
+            newest = self._newest.get(name)
+            is_newest = newest is not None and newest[0] == key[1] != 0 and newest[1].version() == version
+            delta = newest[1] if is_newest and newest else self.at(name, version)
+            self._snapshots[key] = _snapshot(delta, is_folder="://" not in self._uri)
+            while len(self._snapshots) > _KEPT:
+                self._snapshots.popitem(last=False)
+        self._snapshots.move_to_end(key)
+        return self._snapshots[key]
+
+    def at(self, name: str, version: int) -> DeltaTable:
+        """Return a table at a version.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        version
+            The version.
+
+        Returns
+        -------
+        deltalake.DeltaTable
+            The table.
+        """
+        return DeltaTable(f"{self._uri}/{name}", version=version, storage_options=self._options)
+
+    def stretches(self, name: str, before: int, now: int) -> Iterator[tuple[int, int]]:
+        """Divide the way from one version to another where files were joined, which changes no row.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        before, now
+            The versions.
+
+        Yields
+        ------
+        tuple of int
+            First and last version of a stretch in which files come and go with their rows.
+        """
+        delta = self.newest(name)
+        commits = [] if delta is None or now <= before else delta.history(delta.version() - before)
+        joined = [each["version"] for each in commits if each["operation"] == "OPTIMIZE" and before < each["version"] <= now]
+        ends = [*(version - 1 for version in reversed(joined)), now]
+        return zip([before, *reversed(joined)], ends, strict=True)
+
+    def join_small(self, name: str, metadata: dict[str, str] | None = None) -> None:
+        """Join the small files of a table, once there are many; its rows stay as they are.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        metadata
+            What the commit is to say.
+        """
+        delta = self.newest(name)
+        if delta is None or len(delta.file_uris()) <= _MOST_SMALL:
+            return
+        sizes = pa.table(delta.get_add_actions())["size_bytes"].to_pylist()
+        if sum(size < _FULL_BYTES // 2 for size in sizes) > _MOST_SMALL:
+            properties = CommitProperties(custom_metadata=metadata) if metadata else None
+            delta.optimize.compact(target_size=_FULL_BYTES, commit_properties=properties)
+
+    def _place(self, name: str) -> int:
+        """Return what tells a folder from one that takes its place; 0 where there is no telling."""
+        if "://" in self._uri:
+            return 0
+        try:
+            return os.stat(f"{self._uri}/{name}/_delta_log").st_ino
+        except OSError:
+            return 0
+
+
+def _snapshot(delta: DeltaTable, *, is_folder: bool) -> Snapshot:
+    # Delta answers in addresses, even for a folder: a blank in its name comes as %20, which no engine finds.
+    files = [unquote(uri) if is_folder else uri for uri in delta.file_uris()]
+    rows = pa.table(delta.get_add_actions(flatten=True))["num_records"].to_pylist() if files else []
+    return Snapshot(tuple(files), pa.schema(delta.schema().to_arrow()), sum(rows))

@@ -1,0 +1,60 @@
+"""The step of a stitch that gives events to people: only the new ones, and those whose owner may be another one now."""
+
+import narwhals as nw
+
+from cdp_toolkit.engines import Frame
+from cdp_toolkit.lake import Lake, OpenRun
+from cdp_toolkit.profiles.build import events_of
+from cdp_toolkit.profiles.relations import identities_of_events
+
+_EVENTS, _PROFILES, _IDENTITIES = "entities/event", "profiles/event", "identity/identities"
+_MOST_MOVED = 10_000  # of more events, making the table anew is as quick as taking each out
+
+
+def grow_events(run: OpenRun, lake: Lake) -> bool:
+    """Write new events after those of ``profiles/event``, and give those to others that belong to others now.
+
+    Parameters
+    ----------
+    run
+        The stitch that is on.
+    lake
+        Its model and engine.
+
+    Returns
+    -------
+    bool
+        False if the table is to be made anew: it was not there, events are gone or changed, or too many change hands.
+    """
+    then = run.version_before(_EVENTS)
+    grown = None if then is None or not run.exists(_PROFILES) else run.grown(_EVENTS, then)
+    if grown is None:
+        return False
+    new, count = grown
+    moved = _moved(run, lake)
+    keys = [] if moved is None else lake.engine.collect(moved)["source_key"].to_pylist()
+    if len(keys) > _MOST_MOVED:
+        return False
+    rows = [new] if count else []
+    if keys and moved is not None:
+        run.remove(_PROFILES, "source_key", keys)
+        rows.append(run.scan(_EVENTS).join(moved, on="source_key", how="semi").select(new.collect_schema().names()))
+    if rows:
+        told = nw.concat(rows)
+        run.append(_PROFILES, events_of(lambda name: told if name == _EVENTS else run.scan(name), lake.model, lake.engine))
+    return True
+
+
+def _moved(run: OpenRun, lake: Lake) -> Frame | None:
+    """Return the ``source_key`` of the known events that carry an identity which means somebody else now, if any."""
+    before = run.version_before(_IDENTITIES)
+    differing = None if before is None else run.differing(_IDENTITIES, before)
+    if differing is None:
+        return None
+    columns = ["value_key", "profile_id"]
+    signed = [rows.select(*columns, _one=nw.lit(sign)) for rows, sign in zip(differing, (-1, 1), strict=True)]
+    counted = nw.concat(signed).group_by(columns).agg(nw.col("_one").sum())
+    keys = lake.engine.materialise(counted.filter(nw.col("_one") != 0).select("value_key").unique())
+    carried = identities_of_events(run.scan(_PROFILES), lake.model.entity("event"), lake.engine)
+    found = nw.concat([rows.join(keys, on="value_key", how="semi").select("source_key") for rows in carried])
+    return lake.engine.materialise(found.unique())
