@@ -1,7 +1,8 @@
 """An inlet as the endpoint knows it: who may send, and what a row of it must look like to become a record."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
 from cdp_toolkit.entities.mapping import SourceMapping
@@ -9,6 +10,7 @@ from cdp_toolkit.errors import SourceError
 from cdp_toolkit.sources.inlets import InletSettings
 
 _OURS = frozenset({"_batch", "_loaded_at", "_file", "_line", "_problem", "_raw"})
+_KEPT = 1024
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,21 @@ class Inlet:
         str or None
             None if it can; what is wrong with its values is found when records are made.
         """
+        return self._flaws(name, tuple(row))
+
+    @cached_property
+    def _flaws(self) -> Callable[[str, tuple[str, ...]], str | None]:
+        """Looks at the keys of a row; senders send the same ones again and again."""
+        return lru_cache(_KEPT)(self._flaw)
+
+    def _flaw(self, name: str, keys: tuple[str, ...]) -> str | None:
         if self.mapping.find(name) is None:
             return f"There is no object {name!r} in the mapping."
-        folded = [key.casefold() for key in row]
-        if twins := {key for key in folded if folded.count(key) > 1} or _OURS & {*row}:
+        folded = [key.casefold() for key in keys]
+        if twins := {key for key in folded if folded.count(key) > 1} or _OURS & {*keys}:
             return f"The key {min(twins)!r} cannot be there, or is there twice."
         try:
-            self.mapping.check_columns(name, row)
+            self.mapping.check_columns(name, keys)
         except SourceError as error:
             return error.message
         return None

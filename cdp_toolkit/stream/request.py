@@ -2,13 +2,12 @@
 
 import base64
 import binascii
-import json
-import math
 import time
 import zlib
 from collections.abc import Iterable
-from typing import Any, NoReturn
+from typing import Any
 
+from pydantic_core import from_json
 from starlette.requests import Request
 
 from cdp_toolkit.stream.answers import Refused
@@ -127,8 +126,8 @@ async def read_json(request: Request, *, most_bytes: int) -> Any:
         raise Refused(415, "The payload may be packed with gzip only.")
     text = _unpacked(bytes(data), most_bytes) if encoding == "gzip" else bytes(data)
     try:
-        return json.loads(text.decode("utf-8"), parse_constant=_no_number, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
+        return from_json(text, allow_inf_nan=False)
+    except ValueError as error:
         raise Refused(400, "The payload is no JSON in UTF-8.") from error
 
 
@@ -152,12 +151,3 @@ def _unpacked(data: bytes, most_bytes: int) -> bytes:
     if len(text) > most_bytes or unpacker.unconsumed_tail:
         raise Refused(413, f"The payload is larger than {most_bytes:,} bytes.")
     return text
-
-
-def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no number of JSON")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    return number if math.isfinite(number) else _no_number(text)

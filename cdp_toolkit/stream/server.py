@@ -1,7 +1,6 @@
 """The endpoint: addresses, and for each what is made of a request. A 2xx is sent after the messages are on disk."""
 
 import asyncio
-import json
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -9,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic_core import to_json
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -289,10 +289,9 @@ _CHECKED = ("syncValidation", "synchronousValidation")
 
 def _message(inlet: Inlet, name: str, row: Any, *, told: Any, received: int, problem: str | None) -> Message:
     given = str(told) if isinstance(told, str | int) and str(told) else uuid.uuid4().hex
-    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
-    # A text may hold half of a character, which UTF-8 cannot.
-    body = text.encode("utf-8", "replace").decode()
-    return Message(inlet.name, name, given.encode("utf-8", "replace").decode(), received, body, problem)
+    # A number that is too large to be one is kept as a text, which no column of numbers takes: it is rejected with its row.
+    body = to_json(row, inf_nan_mode="strings").decode()
+    return Message(inlet.name, name, given, received, body, problem)
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:  # noqa: ARG001 - of every handler
