@@ -177,7 +177,12 @@ def main() -> None:
         if options.rounds:
             print("\n".join(told), file=sys.stderr)
         files = {table: len([*(folder / "lake" / table).rglob("*.parquet")]) for table in TABLES}
-        told_of = {"cpus": os.cpu_count(), "load": os.getloadavg(), "memory MB, endpoint and rounds": memory, "files": files}
+        told_of = {
+            "cpus": os.cpu_count(),
+            "load": os.getloadavg(),
+            "memory MB, endpoint and rounds": memory,
+            "files": files,
+        }
         print(json.dumps({"benchmark": "stream", **found, **lags(folder), **told_of}))
 
 

@@ -4,10 +4,10 @@ Opening a table reads its whole log: 5 ms, and a round of the line asks some two
 never changes, so it is looked up once.
 """
 
-import os
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -138,7 +138,9 @@ class Deltas:
         """
         delta = self.newest(name)
         commits = [] if delta is None or now <= before else delta.history(delta.version() - before)
-        joined = [each["version"] for each in commits if each["operation"] == "OPTIMIZE" and before < each["version"] <= now]
+        joined = [
+            each["version"] for each in commits if each["operation"] == "OPTIMIZE" and before < each["version"] <= now
+        ]
         ends = [*(version - 1 for version in reversed(joined)), now]
         return zip([before, *reversed(joined)], ends, strict=True)
 
@@ -165,7 +167,7 @@ class Deltas:
         if "://" in self._uri:
             return 0
         try:
-            return os.stat(f"{self._uri}/{name}/_delta_log").st_ino
+            return Path(f"{self._uri}/{name}/_delta_log").stat().st_ino
         except OSError:
             return 0
 

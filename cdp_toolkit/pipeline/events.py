@@ -41,7 +41,9 @@ def grow_events(run: OpenRun, lake: Lake) -> bool:
         rows.append(run.scan(_EVENTS).join(moved, on="source_key", how="semi").select(new.collect_schema().names()))
     if rows:
         told = nw.concat(rows)
-        run.append(_PROFILES, events_of(lambda name: told if name == _EVENTS else run.scan(name), lake.model, lake.engine))
+        run.append(
+            _PROFILES, events_of(lambda name: told if name == _EVENTS else run.scan(name), lake.model, lake.engine)
+        )
     return True
 
 

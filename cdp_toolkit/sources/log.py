@@ -163,7 +163,9 @@ class MessageLog:
         list of tuple
             Number, body and problem of each.
         """
-        asked = "SELECT seq, body, problem FROM messages WHERE inlet = ? AND object = ? AND seq > ? ORDER BY seq LIMIT ?"
+        asked = (
+            "SELECT seq, body, problem FROM messages WHERE inlet = ? AND object = ? AND seq > ? ORDER BY seq LIMIT ?"
+        )
         with self._open() as connection:
             return connection.execute(asked, (inlet, name, after, most)).fetchall()
 

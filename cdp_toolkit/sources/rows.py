@@ -107,9 +107,7 @@ def as_texts(rows: Iterable[Mapping[str, Any]], part: str) -> pa.RecordBatchRead
                 column += [None] * (count - len(column))
             column.append(value if value is None or isinstance(value, str) else to_json(value).decode())
         count += 1
-    arrays = {
-        name: pa.array(texts + [None] * (count - len(texts)), pa.string()) for name, texts in columns.items()
-    }
+    arrays = {name: pa.array(texts + [None] * (count - len(texts)), pa.string()) for name, texts in columns.items()}
     arrays |= {"_file": pa.repeat(pa.scalar(part), count), "_line": pa.array(range(1, count + 1), pa.int64())}
     batch = pa.RecordBatch.from_pydict(arrays)
     return pa.RecordBatchReader.from_batches(batch.schema, [batch])

@@ -51,9 +51,7 @@ class Round:
     problems: tuple[str, ...] = ()
 
 
-def run_round(
-    folder: Path, inlets: tuple[str, ...], *, is_activated: bool = True, is_brief: bool = False
-) -> Round:
+def run_round(folder: Path, inlets: tuple[str, ...], *, is_activated: bool = True, is_brief: bool = False) -> Round:
     """Carry out one round.
 
     Parameters
@@ -104,11 +102,7 @@ _kept: dict[Path, tuple[object, Workspace]] = {}
 
 def _workspace(folder: Path) -> Workspace:
     """Return the workspace as its files say now; what it knows of the lake is kept as long as they stay as they are."""
-    told = {
-        file: file.stat().st_mtime_ns
-        for pattern in ("*.yaml", "*/*.yaml")
-        for file in folder.glob(pattern)
-    }
+    told = {file: file.stat().st_mtime_ns for pattern in ("*.yaml", "*/*.yaml") for file in folder.glob(pattern)}
     if _kept.get(folder, (None,))[0] != told:
         _kept[folder] = (told, Workspace(folder))
     return _kept[folder][1]

@@ -3,7 +3,6 @@ import sys
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
 
 from cdp_toolkit.errors import LakeBusyError, NotYetError
 from cdp_toolkit.lake import Lake
