@@ -9,7 +9,7 @@ are kept once a part. The copy names the data files that it was made from: one t
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -84,6 +84,32 @@ def take(copy: Copy, ids: Ids, columns: Sequence[str]) -> pa.Table | None:
             return pa.concat_tables([schema.empty_table(), *found])
     except OSError:  # none was made, or a newer one has taken its place
         return None
+
+
+def newest(table: str | Path, files: Collection[str]) -> tuple[int, frozenset[str]] | None:
+    """Return the newest copy whose data files are all among some.
+
+    Parameters
+    ----------
+    table
+        Folder of the Delta table.
+    files
+        Names of data files.
+
+    Returns
+    -------
+    tuple or None
+        The version that it is a copy of, and the names of the data files of that version.
+    """
+    try:
+        versions = sorted((each for each in (Path(table) / _FOLDER).iterdir() if each.name.isdigit()), key=_number)
+        for version in reversed(versions):
+            copied = frozenset(json.loads((version / _ABOUT).read_text("utf-8"))["files"])
+            if copied <= {*files}:
+                return _number(version), copied
+    except OSError:  # none was made, or a newer one has taken its place
+        return None
+    return None
 
 
 def _taken(folder: Path, by: str, part: int, ids: Ids, schema: pa.Schema) -> pa.Table:

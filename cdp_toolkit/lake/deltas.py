@@ -144,6 +144,24 @@ class Deltas:
         ends = [*(version - 1 for version in reversed(joined)), now]
         return zip([before, *reversed(joined)], ends, strict=True)
 
+    def written_anew(self, name: str) -> int | None:
+        """Return the version at which a table was last written as a whole.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+
+        Returns
+        -------
+        int or None
+            The version; None if the log does not go back to it.
+        """
+        delta = self.newest(name)
+        commits = [] if delta is None else delta.history()
+        whole = (each for each in commits if each.get("operationParameters", {}).get("mode") == "Overwrite")
+        return next((int(each["version"]) for each in whole), None)
+
     def join_small(self, name: str, metadata: dict[str, str] | None = None) -> None:
         """Join the small files of a table, once there are many; its rows stay as they are.
 

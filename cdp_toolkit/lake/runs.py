@@ -251,6 +251,22 @@ class OpenRun:
         version = self._written.get(name, self._read.get(name, self._version(name)))
         return 0 if version is None else self._store.rows_at(name, version)
 
+    def rows_behind(self, name: str) -> int:
+        """Return how many rows came after those that a table was last written anew with.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+
+        Returns
+        -------
+        int
+            Rows; all of them if it is not known any more when it was written anew.
+        """
+        version = self._store.deltas.written_anew(name)
+        return self.rows(name) - (0 if version is None else self._store.rows_at(name, version))
+
     def is_repeat(self, *tables: str) -> bool:
         """Tell whether the last run of this verb read the same versions under the same definitions.
 

@@ -167,10 +167,20 @@ class Store:
         version = self.version(name) if version is None else version
         if version is None or "://" in self.uri:
             return None
-        delta = DeltaTable(f"{self.uri}/{name}", version=version)
-        files = [uri.rpartition("/")[2] for uri in delta.file_uris()]
-        copy = stretches.Copy(f"{self.uri}/{name}", version, files, pa.schema(delta.schema().to_arrow()))
-        return stretches.take(copy, ids, columns)
+        found, folder = self.deltas.snapshot(name, version), f"{self.uri}/{name}"
+        files = {file.rpartition("/")[2]: file for file in found.files}
+        copied = stretches.newest(folder, files)
+        if copied is None:
+            return None
+        rows = stretches.take(stretches.Copy(folder, copied[0], sorted(copied[1]), found.schema), ids, columns)
+        later = sorted(file for short, file in files.items() if short not in copied[1])
+        if rows is None or not later:
+            return rows
+        by = table(name, self.model).clustered_by
+        asked = self.engine.load(pa.table({by: ids}))
+        added = self.engine.scan(later, found.schema).join(asked, on=by, how="semi").select(*columns)
+        told = self.engine.collect(added).cast(rows.schema)
+        return pa.concat_tables([rows, told]).sort_by(by) if len(told) else rows
 
     def differing(self, name: str, before: int, now: int) -> tuple[Frame, Frame]:
         """Return the rows by which two versions may differ: those in files that the two do not share.

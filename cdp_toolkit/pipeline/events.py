@@ -10,8 +10,10 @@ from cdp_toolkit.profiles.relations import identities_of_events
 _EVENTS, _PROFILES, _IDENTITIES = "entities/event", "profiles/event", "identity/identities"
 _MOST_MOVED = 10_000  # of more events, making the table anew is as quick as taking each out
 
+_MOST_BEHIND = 0.3  # so a lake is written anew each time that it has grown by this share
 
-def grow_events(run: OpenRun, lake: Lake) -> bool:
+
+def grow_events(run: OpenRun, lake: Lake, *, is_in_order: bool) -> bool:
     """Write new events after those of ``profiles/event``, and give those to others that belong to others now.
 
     Parameters
@@ -20,17 +22,22 @@ def grow_events(run: OpenRun, lake: Lake) -> bool:
         The stitch that is on.
     lake
         Its model and engine.
+    is_in_order
+        Whether most of the table must lie in the order of people, so that the events of a few are found without a scan.
 
     Returns
     -------
     bool
-        False if the table is to be made anew: it was not there, events are gone or changed, or too many change hands.
+        False if the table is to be made anew: it was not there, events are gone or changed, too many change hands, or
+        too many lie behind those in order.
     """
     then = run.version_before(_EVENTS)
     grown = None if then is None or not run.exists(_PROFILES) else run.grown(_EVENTS, then)
     if grown is None:
         return False
     new, count = grown
+    if is_in_order and run.rows_behind(_PROFILES) + count > _MOST_BEHIND * run.rows(_PROFILES):
+        return False
     moved = _moved(run, lake)
     keys = [] if moved is None else lake.engine.collect(moved)["source_key"].to_pylist()
     if len(keys) > _MOST_MOVED:

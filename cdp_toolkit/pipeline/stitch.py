@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
+from typing import Literal
 
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.identity import IdentityRules
@@ -17,6 +18,9 @@ from cdp_toolkit.profiles.build import Step, address, build_profiles, table_of
 from cdp_toolkit.profiles.policies import Policy
 from cdp_toolkit.segments.computed import Computed, changes, compute, with_values
 
+Pace = Literal["whole", "round", "brief"]
+"""How much of a stitch is done now."""
+
 _EVENTS, _COMPUTED = "profiles/event", "computed"
 
 
@@ -28,7 +32,7 @@ def stitch(
     policies: Sequence[Policy] = (Policy(),),
     judgements: Sequence[Judgement] = (),
     computed: Computed | None = None,
-    is_brief: bool = False,
+    pace: Pace = "whole",
 ) -> Run:
     """Find out which records are one, and make their profiles.
 
@@ -47,9 +51,10 @@ def stitch(
     computed
         Computed attributes, which are columns of ``lake.model``; they are worked out anew even where no record changed,
         if they look at the time.
-    is_brief
-        Whether what is added up from events alone, such as the last engagement of an account and computed attributes, is
-        left to the next run that is not.
+    pace
+        ``whole`` does all there is to do. A ``round`` leaves new events behind those that lie in order. A ``brief`` one
+        also leaves what is added up from events alone, such as the last engagement of an account and computed
+        attributes, to the next that is not.
 
     Returns
     -------
@@ -65,7 +70,7 @@ def stitch(
     )
     with lake.run("stitch", definitions=definitions) as run:
         run.next_step = "Evaluate the audiences: `evaluate`."
-        late = run.left_over()
+        late, is_brief = run.left_over(), pace == "brief"
         if run.is_repeat(*read) and (is_brief or not late):
             run.leave(late)
             if is_brief or not (computed and computed.is_timed and _compute(run, lake, computed, policies, as_of)):
@@ -77,7 +82,7 @@ def stitch(
                 _match_accounts(run, lake, rules, as_of)
             for step in build_profiles(lake.model, policies, lake.engine):
                 if _is_due(run, step, definitions, late, is_brief=is_brief):
-                    _make(run, lake, step)
+                    _make(run, lake, step, pace)
             _note_accounts(run)
             if computed and (not is_brief or run.has_written(*_computed_tables(policies))):
                 _compute(run, lake, computed, policies, as_of)
@@ -100,8 +105,8 @@ def _is_due(run: OpenRun, step: Step, definitions: str, late: set[str], *, is_br
     return is_late and not is_brief
 
 
-def _make(run: OpenRun, lake: Lake, step: Step) -> None:
-    if step.names == ("event",) and grow_events(run, lake):
+def _make(run: OpenRun, lake: Lake, step: Step, pace: Pace) -> None:
+    if step.names == ("event",) and grow_events(run, lake, is_in_order=pace == "whole"):
         return
     for name, frame in zip(step.names, step.make(run.scan), strict=True):
         run.replace(f"profiles/{name}", frame)

@@ -79,7 +79,7 @@ def run_round(folder: Path, inlets: tuple[str, ...], *, is_activated: bool = Tru
         workspace = _workspace(folder)
         verbs: dict[str, Callable[[], object]] = {
             "load": lambda: workspace.load(*inlets),
-            "stitch": lambda: workspace.stitch(is_brief=is_brief),
+            "stitch": lambda: workspace.stitch(pace="brief" if is_brief else "round"),
             "evaluate": workspace.evaluate,
         } | ({"activate": workspace.activate} if is_activated and workspace.destinations else {})
         for verb, call in verbs.items():

@@ -29,15 +29,15 @@ class Verbs(Definitions):
         with bars() as progress:
             return pipeline.load(self.lake, self.sources, only=tuple(chosen), progress=progress)
 
-    def stitch(self, *, as_of: Moment = None, is_brief: bool = False) -> Run:
+    def stitch(self, *, as_of: Moment = None, pace: pipeline.Pace = "whole") -> Run:
         """Find out which records are one, and make their profiles.
 
         Parameters
         ----------
         as_of
             What ``now`` means to computed attributes; the present by default.
-        is_brief
-            Whether what is added up from events is left to the next stitch that is not brief.
+        pace
+            ``whole`` does all there is to do; a ``round`` or a ``brief`` one leaves some of it to the next whole one.
 
         Returns
         -------
@@ -53,7 +53,7 @@ class Verbs(Definitions):
                 policies=policies,
                 judgements=self.judgements,
                 computed=self.computed,
-                is_brief=is_brief,
+                pace=pace,
             )
 
     def evaluate(self, *segments: str, as_of: Moment = None) -> Run:
