@@ -14,6 +14,7 @@ from lark.exceptions import VisitError
 from cdp_toolkit.errors import PqlError
 from cdp_toolkit.segments.pql import nodes as n
 from cdp_toolkit.segments.pql.mistakes import explained
+from cdp_toolkit.segments.pql.plain import read_plain
 from cdp_toolkit.segments.pql.times import unit_of_word
 
 # Rules that people write have a dozen levels and a hundred parts; these bound the work, so that nothing hangs.
@@ -61,14 +62,7 @@ def _remembered(text: str) -> n.Node:
 
 
 def _read(text: str) -> n.Node:
-    try:
-        tree = _parser().parse(text)
-    except UnexpectedInput as error:
-        raise explained(error, text, _parser().parse) from None
-    try:
-        node = cast("n.Node", _Builder(text).transform(tree))
-    except VisitError as error:
-        raise error.orig_exc from None
+    node = read_plain(text) or read_by_grammar(text)
     levels, parts = _size(node)
     if levels > MAX_LEVELS:
         raise _too_large(text, f"{MAX_LEVELS} levels")
@@ -77,6 +71,29 @@ def _read(text: str) -> n.Node:
     # A tree is walked by functions that call themselves; Python stops those at a thousand calls unless told otherwise.
     sys.setrecursionlimit(max(sys.getrecursionlimit(), 1_000 + _CALLS_PER_LEVEL * levels))
     return node
+
+
+def read_by_grammar(text: str) -> n.Node:
+    """Read a text as the grammar says, which is the law; see ``parse``.
+
+    Parameters
+    ----------
+    text
+        A condition.
+
+    Returns
+    -------
+    Node
+        The condition, of any size.
+    """
+    try:
+        tree = _parser().parse(text)
+    except UnexpectedInput as error:
+        raise explained(error, text, _parser().parse) from None
+    try:
+        return cast("n.Node", _Builder(text).transform(tree))
+    except VisitError as error:
+        raise error.orig_exc from None
 
 
 def _too_large(text: str, limit: str) -> PqlError:
