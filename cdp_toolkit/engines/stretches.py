@@ -70,18 +70,19 @@ def take(copy: Copy, ids: Ids, columns: Sequence[str]) -> pa.Table | None:
     Returns
     -------
     pyarrow.Table or None
-        The rows of those keys that there are, in the order of the keys; None if there is no copy of that version.
+        The rows of those keys that there are, in the order of the keys, texts that repeat as a dictionary; None if there
+        is no copy of that version.
     """
     try:
         about = json.loads((copy.folder / _ABOUT).read_text("utf-8"))
         if about["files"] != sorted(copy.files) or not {*columns} <= {*about["columns"]}:
             return None
-        parts = np.searchsorted(np.array(about["firsts"], np.int64), ids, side="right") - 1
-        asked = {int(part): ids[parts == part] for part in np.unique(parts) if part >= 0}
+        cuts = np.searchsorted(ids, np.array(about["firsts"], np.int64))
+        asked = {part: each for part, each in enumerate(np.split(ids, cuts)[1:]) if len(each)}
         schema = pa.schema([copy.schema.field(column) for column in columns])
         with ThreadPoolExecutor() as threads:
-            found = threads.map(lambda part: _taken(copy.folder, about["by"], part, asked[part], schema), asked)
-            return pa.concat_tables([schema.empty_table(), *found])
+            found = [*threads.map(lambda part: _taken(copy.folder, about["by"], part, asked[part], schema), asked)]
+        return pa.table({field.name: _one([part[field.name] for part in found], field.type) for field in schema})
     except OSError:  # none was made, or a newer one has taken its place
         return None
 
@@ -112,17 +113,28 @@ def newest(table: str | Path, files: Collection[str]) -> tuple[int, frozenset[st
     return None
 
 
-def _taken(folder: Path, by: str, part: int, ids: Ids, schema: pa.Schema) -> pa.Table:
+def _taken(folder: Path, by: str, part: int, ids: Ids, schema: pa.Schema) -> dict[str, pa.Array]:
     about, rows = (_mapped(folder / f"{part:05}.{what}") for what in ("keys", "rows"))
     keys, starts = about["key"].to_numpy(), about["start"].to_numpy()
     places = np.searchsorted(keys, ids)
     places = places[keys[np.minimum(places, len(keys) - 1)] == ids]
-    first, end = starts[places], np.append(starts[1:], rows.num_rows)[places]
-    sizes = end - first
+    is_last = places == len(starts) - 1
+    first = starts[places].astype(np.int64)
+    sizes = np.where(is_last, rows.num_rows, starts[np.minimum(places + 1, len(starts) - 1)]) - first
     wanted = pa.array(np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum()))
     owners = pa.array(np.repeat(keys[places], sizes))
-    found = [owners if name == by else rows[name].take(wanted).cast(schema.field(name).type) for name in schema.names]
-    return pa.table(found, schema=schema)
+    return {name: owners if name == by else rows[name].take(wanted) for name in schema.names}
+
+
+def _one(parts: Sequence[pa.Array], kind: pa.DataType) -> pa.ChunkedArray:
+    """Return the parts of a column as one; texts stay short where they are so in all parts: as they are, 0.13 s for 2M."""
+    if parts and all(pa.types.is_dictionary(part.type) for part in parts):
+        kind = pa.dictionary(pa.int32(), kind)
+        parts = [
+            pa.DictionaryArray.from_arrays(part.indices.cast(pa.int32()), part.dictionary.cast(kind.value_type))
+            for part in parts
+        ]
+    return pa.chunked_array([part if part.type == kind else part.cast(kind) for part in parts], kind)
 
 
 def _mapped(file: Path) -> pa.RecordBatch:
@@ -210,7 +222,7 @@ class _Copying:
 def _write(rows: pa.Table, by: str, part: Path) -> None:
     keys = rows[by].to_numpy()
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
-    _save(pa.record_batch({"key": keys[starts], "start": starts}), part.with_suffix(".keys"))
+    _save(pa.record_batch({"key": keys[starts], "start": starts.astype(np.uint32)}), part.with_suffix(".keys"))
     columns = {name: _short(rows[name].combine_chunks()) for name in rows.column_names if name != by}
     _save(
         pa.record_batch(columns) if columns else pa.record_batch({by: rows[by].combine_chunks()}),

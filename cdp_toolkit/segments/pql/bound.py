@@ -119,6 +119,23 @@ class InSegment(Bound):
     condition: Bound
 
 
+def _remember_hash(kind: type[Bound]) -> None:
+    """Let a node work out its hash once: conditions are looked up all the time, each with all that is in it."""
+    work_out = kind.__hash__
+
+    def remembered(self: Bound) -> int:
+        known: int | None = self.__dict__.get("_hash")
+        if known is None:
+            known = self.__dict__["_hash"] = work_out(self)
+        return known
+
+    kind.__hash__ = remembered  # type: ignore[assignment]
+
+
+for _kind in (Constant, Column, Apply, Aggregate, InSegment):
+    _remember_hash(_kind)
+
+
 def truth(function: str, *arguments: Bound, source: Node | None = None) -> Apply:
     """Return a condition.
 

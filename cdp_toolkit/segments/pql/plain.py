@@ -7,7 +7,7 @@ mistake, this gives up, and the grammar reads the text anew. A thousand rules: 0
 
 import re
 from collections.abc import Callable, Iterator
-from typing import cast
+from typing import Any, cast
 
 from cdp_toolkit.segments.pql import nodes as n
 from cdp_toolkit.segments.pql.times import unit_of_word
@@ -147,9 +147,9 @@ class _Reader:
             raise _BeyondError
         array = self._path()
         condition = self._expression() if self._took(self._is_word("where") or self._is_sign(":")) else None
-        return n.Quantifier(kind, (n.Source(variable, array, condition, at=of),), at=at)
+        return n.Quantifier(cast("Any", kind), (n.Source(variable, array, condition, at=of),), at=at)
 
-    def _comparison(self, at: n.Place) -> n.Node:
+    def _comparison(self, at: n.Place) -> n.Node:  # noqa: PLR0911 - a case an operator
         left = self._path()
         kind, value, _ = self._next
         if kind == "sign" and value in _COMPARED:
@@ -247,7 +247,7 @@ class _Reader:
         if lower in _CONSTANTS:
             return n.Literal(_CONSTANTS[lower], at=at)
         if lower in _MOMENTS:
-            return n.Moment(lower, at=at)
+            return n.Moment(cast("Any", lower), at=at)
         is_called = self._is_sign("(")
         if lower in _ELSEWHERE or (lower in _FOLDS and self._text[at.column - 1 + len(word) :][:1] == " "):
             raise _BeyondError
