@@ -179,8 +179,9 @@ class Store:
         by = table(name, self.model).clustered_by
         asked = self.engine.load(pa.table({by: ids}))
         added = self.engine.scan(later, found.schema).join(asked, on=by, how="semi").select(*columns)
-        told = self.engine.collect(added).cast(rows.schema)
-        return pa.concat_tables([rows, told]).sort_by(by) if len(told) else rows
+        told = self.engine.collect(added)
+        plain = pa.schema([found.schema.field(column) for column in columns])
+        return pa.concat_tables([rows.cast(plain), told.cast(plain)]).sort_by(by) if len(told) else rows
 
     def differing(self, name: str, before: int, now: int) -> tuple[Frame, Frame]:
         """Return the rows by which two versions may differ: those in files that the two do not share.
