@@ -5,6 +5,7 @@ import polars as pl
 
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.explore import numbers
+from cdp_toolkit.explore.numbers.reading import count_of, read
 from cdp_toolkit.lake import Lake
 
 _LEAST = 5  # members with a trait; of fewer, a share says nothing
@@ -55,7 +56,7 @@ def intersections(lake: Lake, segment: str, entity: str, *, most: int = 5) -> pl
     is_in: dict[str, list[str | int]] = {"status": ["realized"], "entity": [entity]}
     rows = lake.scan("segments/membership", only=is_in).select("segment", "profile_id")
     own = rows.filter(nw.col("segment") == segment).select("profile_id")
-    frame = pl.DataFrame(lake.engine.collect(rows.join(own, on="profile_id", how="semi")))
+    frame = read(lake, rows.join(own, on="profile_id", how="semi"))
     others = frame.filter(pl.col("segment") != segment)
     largest = others["segment"].value_counts().sort("count", "segment", descending=[True, False]).head(most)["segment"]
     shown = others.filter(pl.col("segment").is_in(largest.implode()))
@@ -123,7 +124,7 @@ def reach(lake: Lake, segment: str, entity: str) -> pl.DataFrame:
     for stage, ids in stages.items():
         left = left.join(ids, left_on="profile_id", right_on="_id", how="semi")
         rows.append((stage, left))
-    counted = [(stage, int(lake.engine.collect(each.select(nw.len()))[0][0].as_py())) for stage, each in rows]
+    counted = [(stage, count_of(lake, each)) for stage, each in rows]
     return pl.DataFrame(counted, schema={"stage": pl.String, "count": pl.Int64}, orient="row")
 
 
@@ -147,7 +148,7 @@ def sent(lake: Lake, segment: str) -> pl.DataFrame:
 
 def _counted(lake: Lake, rows: Frame, name: str) -> pl.DataFrame:
     counted = rows.group_by("value").agg(nw.len().cast(nw.Int64).alias(name))
-    return pl.DataFrame(lake.engine.collect(counted))
+    return read(lake, counted)
 
 
 def _of_people(lake: Lake) -> dict[str, Frame]:

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from cdp_toolkit.explore.numbers.reading import read
 from cdp_toolkit.lake import Lake
 from cdp_toolkit.model import Field, Model
 
@@ -28,7 +29,7 @@ def sample(lake: Lake, entity: str, *columns: str, most: int = 10) -> pl.DataFra
         One row a profile.
     """
     chosen = lake.scan(f"profiles/{entity}").sort("profile_id").head(most)
-    frame = pl.DataFrame(lake.engine.collect(chosen)).sort("profile_id")
+    frame = read(lake, chosen).sort("profile_id")
     held = [name for name in frame.columns if frame[name].null_count() < frame.height]
     return masked(frame.select(columns or held), entity=entity, model=lake.model)
 

@@ -12,6 +12,7 @@ from cdp_toolkit.explore import profile_charts as draw
 from cdp_toolkit.explore.cards import Card, Page, Section
 from cdp_toolkit.explore.identity import draw as draw_identity
 from cdp_toolkit.explore.masked import is_personal, mask, masked
+from cdp_toolkit.explore.numbers.reading import read
 from cdp_toolkit.profile import Profile
 from cdp_toolkit.profiles.page import text
 from cdp_toolkit.workspace import Workspace
@@ -98,7 +99,7 @@ class _Profile:
         return masked(rows, entity=entity, model=self.ws.model) if self.is_masked else rows
 
     def _read(self, rows: Any) -> pl.DataFrame:
-        return pl.DataFrame(self.lake.engine.collect(rows))
+        return read(self.lake, rows)
 
     def of_person(self) -> Sequence[Section]:
         own = nw.col("profile_id") == self.profile.profile_id

@@ -61,6 +61,7 @@ def sections(lake: Lake) -> list[Section]:
     """
     trends = numbers.trends(lake)
     is_followed = trends["changed_at"].n_unique() > 1
+    last = numbers.runs(lake, most=1_000).unique("verb", keep="first", maintain_order=True)
     return [
         Section("Overview", "What came in, whom it is about, and how far it went.", (
             Card("Funnel", numbers.funnel(lake), charts.funnel),
@@ -77,17 +78,33 @@ def sections(lake: Lake) -> list[Section]:
             Card("Rejected values", numbers.rejects(lake), charts.rejects, "Nothing was rejected."),
             Card("Where values were rejected", numbers.rejects(lake).head(12)),
         )),
-        Section("Identity", "How many records make one person, what links them, and what was not allowed to.", (
-            Card("Records a person", numbers.records_per_person(lake), charts.records_per_person),
-            Card("Links", numbers.links(lake), charts.links),
-            Card("Refused links", numbers.refused_links(lake), charts.refused_links, "No link was refused."),
-        )),
+        identity(lake),
         Section("Destinations", "What was sent, who was refused and why.", (
             Card("Deliveries", numbers.deliveries(lake), charts.deliveries, "Nothing was sent."),
             Card("Deliveries by reason", _reasons(numbers.deliveries(lake))),
         )),
-        Section("Runs", "What ran last, and how long it took.", (Card("Last run of each verb", numbers.runs(lake)),)),
+        Section("Runs", "What ran last, and how long it took.", (Card("Last run of each verb", last),)),
     ]  # fmt: skip
+
+
+def identity(lake: Lake) -> Section:
+    """Return the part on who is who.
+
+    Parameters
+    ----------
+    lake
+        Tables of the workspace.
+
+    Returns
+    -------
+    Section
+        Records a person, links, and links that were refused.
+    """
+    return Section("Identity", "How many records make one person, what links them, and what was not allowed to.", (
+        Card("Records a person", numbers.records_per_person(lake), charts.records_per_person),
+        Card("Links by identity", numbers.links(lake), charts.links),
+        Card("Refused links by reason", numbers.refused_links(lake), charts.refused_links, "No link was refused."),
+    ))  # fmt: skip
 
 
 def _reasons(deliveries: pl.DataFrame) -> pl.DataFrame:

@@ -13,6 +13,8 @@ from tests.browser.lab import CHROMIUM, browsing, running_lab
 from tests.needed import lacking
 
 SHOTS = Path(os.environ.get("CDP_SCREENSHOTS", "build/screenshots"))
+_TAKEN = pytest.StashKey[dict[Path, str]]()
+_FAILED = pytest.StashKey[bool]()
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +42,36 @@ def browser(request, lab):
         yield page
 
 
-@pytest.fixture
-def shot(browser):
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    return lambda name, of=None: (of or browser).screenshot(path=SHOTS / f"{name}.png")
+@pytest.fixture(autouse=True)
+def shot(browser, request):
+    """Take pictures by name; a test that takes none leaves how it ended, and one that fails does so besides."""
+    taken, name = [], request.node.name.removeprefix("test_")
+
+    def take(name, of=None):
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        file = SHOTS / f"{name}.png"
+        (of or browser).screenshot(path=file)
+        taken.append(file)
+
+    yield take
+    if request.node.stash.get(_FAILED, default=False):
+        take(f"failed_{name}")
+    elif not taken:
+        take(name)
+    request.config.stash.setdefault(_TAKEN, {}).update(dict.fromkeys(taken, request.node.name))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, default=False) or report.failed
+    return report
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """Say where the pictures of this run are, and keep their list beside them."""
+    taken = config.stash.get(_TAKEN, {})
+    if taken:
+        lines = [f"{file.name}\t{file.stat().st_size}\t{test}" for file, test in sorted(taken.items())]
+        (SHOTS / "manifest.tsv").write_text("\n".join(["file\tbytes\ttest", *lines, ""]), "utf-8")
+        terminalreporter.section(f"{len(taken)} screenshots in {SHOTS}, listed in manifest.tsv")

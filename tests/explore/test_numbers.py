@@ -47,7 +47,7 @@ def test_people_are_counted_once_by_the_number_of_their_records(ws):
 def test_a_table_that_no_run_has_written_gives_no_rows(untouched):
     functions = (numbers.records, numbers.audiences, numbers.trends, numbers.overlaps, numbers.funnel, numbers.rejects,
                  numbers.records_per_person, numbers.links, numbers.refused_links, numbers.deliveries, numbers.growth,
-                 numbers.runs)  # fmt: skip
+                 numbers.runs, numbers.freshness, numbers.drift)  # fmt: skip
 
     assert [count.__name__ for count in functions if not count(untouched.lake).is_empty()] == []
     assert numbers.profiles(untouched.lake) == {}

@@ -132,7 +132,7 @@ def test_a_browser_says_when_nobody_is_known(ws):
 
 
 def test_freshness_tells_the_newest_record_of_each_source(ws):
-    fresh = data_page.freshness(ws.lake)
+    fresh = numbers.freshness(ws.lake)
 
     newest = ws.scan("entities/person").group_by("source_type").agg(pl.col("updated_at").max()).collect()
     told = dict(fresh.filter(pl.col("entity") == "people").select("source", "last_changed").iter_rows())

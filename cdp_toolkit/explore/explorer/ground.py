@@ -14,6 +14,7 @@ from cdp_toolkit.engines import Frame
 from cdp_toolkit.explore import numbers
 from cdp_toolkit.explore.explorer import facets as f
 from cdp_toolkit.explore.masked import is_personal, masked
+from cdp_toolkit.explore.numbers.reading import read
 from cdp_toolkit.segments.count import BUCKET_SIZE, Counted, count
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.estimate import Preview, preview
@@ -129,7 +130,7 @@ class Ground:
         lake, name = self.ws.lake, "segments/membership"
         ids = lake.engine.collect(self.sample.ids)["profile_id"].to_numpy()
         rows = lake.unpacked(name, lake.packed(name, only=is_in), among=ids)
-        return pl.DataFrame(lake.engine.collect(rows.select("segment", "profile_id")))
+        return read(lake, rows.select("segment", "profile_id"))
 
     @cached_property
     def sizes(self) -> dict[str, int]:
@@ -142,7 +143,7 @@ class Ground:
         """The sampled profiles, masked, with the columns that are shown."""
         rows = self.sample.along([()]).scan(self.entity)
         columns = [name for name in _SHOWN[self.entity] if name in rows.collect_schema().names()]
-        frame = pl.DataFrame(self.ws.lake.engine.collect(rows.select("profile_id", *columns)))
+        frame = read(self.ws.lake, rows.select("profile_id", *columns))
         return masked(frame, entity=self.entity, model=self.ws.model).sort("profile_id")
 
     def look(self, segment: Segment, chosen: Mapping[str, Sequence[str]] | None = None) -> Seen:
@@ -252,7 +253,7 @@ class Ground:
         is_list = isinstance(rows.collect_schema()["value"], nw.List)
         rows = (rows.explode("value") if is_list else rows).with_columns(nw.col("value").cast(nw.String)).drop_nulls()
         counted = rows.group_by("value").agg(count=nw.len())
-        frame = pl.DataFrame(self.ws.lake.engine.collect(counted))
+        frame = read(self.ws.lake, counted)
         return frame.sort("count", "value", descending=[True, False]).head(5_000)
 
     def _preview(self, segment: Segment) -> Preview:
