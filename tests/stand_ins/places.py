@@ -1,6 +1,9 @@
 """Servers that keep files: S3, SFTP and a web server, each over one folder or bucket of its own."""
 
 import asyncio
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +11,7 @@ from pathlib import Path
 
 import asyncssh
 import boto3
+import botocore.config
 from moto.server import ThreadedMotoServer
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -34,6 +38,25 @@ def s3() -> Iterator[str]:
         yield address
     finally:
         server.stop()
+
+
+@contextmanager
+def s3_apart() -> Iterator[str]:
+    """Serve S3 with the empty bucket ``drop`` from another process, for clients that hold this one while they wait."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    address = f"http://127.0.0.1:{port}"
+    login = {"aws_access_key_id": "AKIA0000", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+    patient = botocore.config.Config(retries={"max_attempts": 10, "mode": "standard"})  # until the server is up
+    try:
+        boto3.client("s3", endpoint_url=address, config=patient, **login).create_bucket(Bucket="drop")
+        yield address
+    finally:
+        process.kill()
+        process.wait()
 
 
 class _Login(asyncssh.SSHServer):
