@@ -13,7 +13,7 @@ from cdp_toolkit.destinations.policies import Policies
 from cdp_toolkit.errors import ConfigError, DataError, nearest
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.profiles import MergePolicy
-from cdp_toolkit.secrets import Address
+from cdp_toolkit.secrets import Address, Options
 from cdp_toolkit.segments.computed import ComputedAttribute
 from cdp_toolkit.sources.inlets import StreamSettings
 
@@ -55,6 +55,9 @@ class Settings(BaseModel):
         Where days begin, such as ``Europe/Berlin``.
     lake
         Folder of the tables, or an address such as ``s3://bucket/lake``.
+    storage
+        Options of a lake that is no folder, such as ``endpoint_url`` or ``access_key_id``, as its object store names them;
+        what is not there is taken from the environment, such as ``AWS_ACCESS_KEY_ID``. Secrets are references.
     engine
         ``polars``, ``duckdb``, or ``spark`` with the address of its server: ``spark: "sc://host:15002"``.
     sources
@@ -78,6 +81,7 @@ class Settings(BaseModel):
     name: str
     timezone: str = "UTC"
     lake: str = "lake"
+    storage: Options = {}
     engine: str | dict[str, str] = "polars"
     sources: dict[str, dict[str, Any]] = {}
     identity: IdentityRules = IdentityRules()

@@ -2,10 +2,11 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 from deltalake.fs import DeltaStorageHandler
@@ -44,6 +45,29 @@ def table_schema(uri: str, options: Mapping[str, str]) -> pa.Schema | None:
     if not DeltaTable.is_deltatable(uri, storage_options=dict(options)):
         return None
     return pa.schema(DeltaTable(uri, storage_options=dict(options)).schema().to_arrow())
+
+
+def stored(files: Sequence[str], schema: pa.Schema, options: Mapping[str, str]) -> ds.Dataset:
+    """Return Parquet files of an object store as rows that are read when they are asked for.
+
+    Parameters
+    ----------
+    files
+        Addresses such as ``s3://bucket/lake/table/part.parquet``, all of one bucket.
+    schema
+        Columns of the table; a file that lacks one has nulls there.
+    options
+        Storage options of the lake.
+
+    Returns
+    -------
+    pyarrow.dataset.Dataset
+        All rows.
+    """
+    root = "/".join(files[0].split("/", 3)[:3])
+    bucket = PyFileSystem(DeltaStorageHandler(root, dict(options) or None))
+    paths = [file.removeprefix(f"{root}/") for file in files]
+    return ds.dataset(paths, schema=schema, format="parquet", filesystem=bucket)
 
 
 def commit_files(uri: str, folder: str, schema: pa.Schema, *, mode: Mode, options: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """DuckDB: SQL on this machine, within the memory that it is given."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import duckdb
 import narwhals as nw
@@ -11,7 +12,8 @@ from deltalake import write_deltalake
 
 from cdp_toolkit.engines.clustered import write_clustered
 from cdp_toolkit.engines.components import components
-from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
+from cdp_toolkit.engines.delta import stored
+from cdp_toolkit.engines.engine import NO_OPTIONS, Frame, JsonPath, Mode
 from cdp_toolkit.model.model import FieldType
 
 
@@ -33,10 +35,12 @@ class DuckdbEngine:
         )
         self._tables = 0
 
-    def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:
+    def scan(self, files: Sequence[str], schema: pa.Schema, options: Mapping[str, str] = NO_OPTIONS) -> Frame:
         """Return the rows of Parquet files; see ``Engine.scan``."""
         if not files:
             return self.load(schema.empty_table())
+        if "://" in files[0]:  # its own way there is an extension, which it would have to download
+            return nw.from_native(self._seen(stored(files, schema, options)))
         names = ", ".join(_quoted(name) for name in schema.names)
         rows = self._connection.read_parquet(list(files), union_by_name=True)
         return nw.from_native(rows.project(names))
@@ -116,6 +120,12 @@ class DuckdbEngine:
         """Take values out of columns that hold JSON; see ``Engine.json``."""
         added = ", ".join(f"{_json_value(text, path)} AS {_quoted(new)}" for new, (text, path) in columns.items())
         return nw.from_native(_relation(frame).project(f"*, {added}"))
+
+    def _seen(self, rows: Any) -> duckdb.DuckDBPyRelation:
+        self._tables += 1
+        name = f"seen_{self._tables}"
+        self._connection.register(name, rows)
+        return self._connection.table(name)
 
     def _kept(self, rows: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
         self._tables += 1

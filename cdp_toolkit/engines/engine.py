@@ -1,6 +1,7 @@
 """What an engine must do: the few things that narwhals lacks or that differ by where the data lies."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 import narwhals as nw
@@ -10,6 +11,9 @@ from cdp_toolkit.model.model import FieldType
 
 Frame = nw.LazyFrame[Any]
 """A lazy frame of whichever engine runs."""
+
+NO_OPTIONS: Mapping[str, str] = MappingProxyType({})
+"""Storage options of a folder."""
 
 Mode = Literal["overwrite", "append"]
 
@@ -26,7 +30,7 @@ class Engine(Protocol):
     errors: tuple[type[Exception], ...]
     """What it raises when a frame cannot be run."""
 
-    def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:
+    def scan(self, files: Sequence[str], schema: pa.Schema, options: Mapping[str, str] = NO_OPTIONS) -> Frame:
         """Return the rows of Parquet files.
 
         Parameters
@@ -35,6 +39,8 @@ class Engine(Protocol):
             Addresses of the files of one table version.
         schema
             Columns of the table; a file that lacks one has nulls there.
+        options
+            Storage options of the lake, if it is no folder.
 
         Returns
         -------

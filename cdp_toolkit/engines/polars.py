@@ -11,7 +11,7 @@ from polars.io.plugins import register_io_source
 
 from cdp_toolkit.engines.clustered import clustered, write_clustered
 from cdp_toolkit.engines.components import find_roots
-from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
+from cdp_toolkit.engines.engine import NO_OPTIONS, Frame, JsonPath, Mode
 from cdp_toolkit.model.model import FieldType
 
 _POSITIVE = 2**63 - 1
@@ -26,13 +26,18 @@ class PolarsEngine:
     is_concurrent = True
     errors: tuple[type[Exception], ...] = (pl.exceptions.PolarsError, OSError)
 
-    def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:
+    def scan(self, files: Sequence[str], schema: pa.Schema, options: Mapping[str, str] = NO_OPTIONS) -> Frame:
         """Return the rows of Parquet files; see ``Engine.scan``."""
         if not files:
             return self.load(schema.empty_table())
         expected = pl.DataFrame(schema.empty_table())
         frame = pl.scan_parquet(
-            list(files), schema=expected.schema, missing_columns="insert", extra_columns="ignore", glob=False
+            list(files),
+            schema=expected.schema,
+            missing_columns="insert",
+            extra_columns="ignore",
+            glob=False,
+            storage_options=dict(options) or None,
         )
         return nw.from_native(frame)
 

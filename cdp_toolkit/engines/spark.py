@@ -20,7 +20,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from cdp_toolkit.engines.components import portable_components
 from cdp_toolkit.engines.delta import commit_files, new_folder, table_schema
-from cdp_toolkit.engines.engine import Frame, JsonPath, Mode
+from cdp_toolkit.engines.engine import NO_OPTIONS, Frame, JsonPath, Mode
 from cdp_toolkit.engines.spark_gaps import close_gaps, column, short
 from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.model.model import FieldType
@@ -56,8 +56,9 @@ class SparkEngine:
         for key, value in _SETTINGS.items():
             self._session.conf.set(key, value)
 
-    def scan(self, files: Sequence[str], schema: pa.Schema) -> Frame:
-        """Return the rows of Parquet files; see ``Engine.scan``."""
+    def scan(self, files: Sequence[str], schema: pa.Schema, options: Mapping[str, str] = NO_OPTIONS) -> Frame:
+        """Return the rows of Parquet files; see ``Engine.scan``. The server has options of its own."""
+        del options
         if not files:
             return self.load(schema.empty_table())
         return _frame(self._session.read.schema(from_arrow_schema(schema)).parquet(*files))

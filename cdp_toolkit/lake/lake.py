@@ -9,16 +9,19 @@ was done in the outside world, which no failure of a run undoes.
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, Transaction, write_deltalake
+from deltalake.fs import DeltaStorageHandler
 from filelock import FileLock, Timeout
-from pyarrow.fs import FileSelector, FileSystem, FileType
+from pyarrow.fs import FileSelector, FileType, LocalFileSystem, PyFileSystem
 
 from cdp_toolkit.errors import LakeBusyError
+from cdp_toolkit.lake.lease import Lease
 from cdp_toolkit.lake.runs import OpenRun
 from cdp_toolkit.lake.store import Store
 
@@ -27,6 +30,10 @@ _CURSOR = "cdp.cursor"
 
 class Lake(Store):
     """Tables on disk, as Delta tables below one address; see ``Store`` for how it is opened."""
+
+    @cached_property
+    def _lease(self) -> Lease | None:
+        return Lease(f"{self.uri}/_lease", self.options) if "://" in self.uri else None
 
     @contextmanager
     def run(self, verb: str, *, definitions: str = "") -> Iterator[OpenRun]:
@@ -57,6 +64,8 @@ class Lake(Store):
                 self.log.append(run.failed(error), definitions)
                 raise
             run.ended = run.finished()
+            if self._lease:
+                self._lease.check()
             self.log.append(run.ended, definitions)
 
     def objects(self, source: str) -> list[str]:
@@ -72,7 +81,9 @@ class Lake(Store):
         list of str
             Names below ``landing/<source>/``, in order.
         """
-        system, folder = _file_system(f"{self.uri}/landing/{source}")
+        is_folder = "://" not in self.uri
+        system = LocalFileSystem() if is_folder else PyFileSystem(DeltaStorageHandler(self.uri, self.options))
+        folder = f"{self.uri}/landing/{source}" if is_folder else f"landing/{source}"
         found = system.get_file_info(FileSelector(folder, allow_not_found=True))
         names = sorted(info.base_name for info in found if info.type == FileType.Directory)
         return [name for name in names if self.exists(f"landing/{source}/{name}")]  # not those that broke off at once
@@ -156,8 +167,9 @@ class Lake(Store):
     @contextmanager
     def _locked(self) -> Iterator[None]:
         # A lock of the operating system: it goes with the process that held it, however that ended.
-        if "://" in self.uri:
-            yield
+        if self._lease:
+            with self._lease.held("Another run is writing to the lake."):
+                yield
             return
         Path(self.uri).mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{self.uri}/.lock", is_singleton=True)
@@ -171,11 +183,6 @@ class Lake(Store):
             yield
         finally:
             lock.release()
-
-
-def _file_system(uri: str) -> tuple[FileSystem, str]:
-    system, path = FileSystem.from_uri(uri if "://" in uri else str(Path(uri).resolve()))
-    return system, path
 
 
 def _transaction(name: str) -> str:

@@ -6,6 +6,7 @@ Who dies leaves a right that ends by itself; who sleeps past its end finds out b
 """
 
 import json
+import math
 import threading
 import time
 import uuid
@@ -102,15 +103,15 @@ class Lease:
             )
 
     def _take(self, said: str, wait_s: float) -> None:
-        patience = time.monotonic() + wait_s
+        gives_up = time.monotonic() + wait_s if wait_s >= 0 else math.inf
         while not self._write(self._owner, time.time() + self._lasts_s):
-            if 0 <= wait_s <= time.monotonic() - patience + wait_s:
+            if time.monotonic() >= gives_up:
                 raise LakeBusyError(
                     said,
                     where=self._uri,
-                    hint=f"Wait until it ends, then run again. One that was killed is out of the way {self._lasts_s:.0f} s later.",
+                    hint=f"Wait until it ends, then run again; one that was killed stands in the way for {self._lasts_s:.0f} s.",
                 )
-            time.sleep(_ASKED_S)
+            time.sleep(min(_ASKED_S, self._lasts_s / 4))
         self._left = threading.Event()
         threading.Thread(target=self._renew, args=(self._left,), daemon=True).start()
 

@@ -139,7 +139,7 @@ class Store:
             verb = table(name, self.model).written_by
             raise NotYetError(f"No run has written {name} yet.", hint=f"Run `{verb}` first.")
         found = self.deltas.snapshot(name, version)
-        rows = self.engine.scan(found.files, found.schema)
+        rows = self.engine.scan(found.files, found.schema, self.options)
         for column, values in (only or {}).items():
             rows = rows.filter(nw.col(column).is_in(list(values)))
         return rows
@@ -178,7 +178,7 @@ class Store:
             return rows
         by = table(name, self.model).clustered_by
         asked = self.engine.load(pa.table({by: ids}))
-        added = self.engine.scan(later, found.schema).join(asked, on=by, how="semi").select(*columns)
+        added = self.engine.scan(later, found.schema, self.options).join(asked, on=by, how="semi").select(*columns)
         told = self.engine.collect(added)
         plain = pa.schema([found.schema.field(column) for column in columns])
         return pa.concat_tables([rows.cast(plain), told.cast(plain)]).sort_by(by) if len(told) else rows
@@ -205,7 +205,9 @@ class Store:
             old, new = (self.deltas.snapshot(name, version).files for version in (start, end))
             gone += sorted({*old} - {*new})
             come += sorted({*new} - {*old})
-        one, other = (self.engine.scan(files, schema) for files, schema in zip((gone, come), schemas, strict=True))
+        one, other = (
+            self.engine.scan(files, schema, self.options) for files, schema in zip((gone, come), schemas, strict=True)
+        )
         return one, other
 
     def numbering(self) -> Numbering:

@@ -17,6 +17,7 @@ from cdp_toolkit.model import Model
 from cdp_toolkit.profiles.build import address
 from cdp_toolkit.profiles.definition import DEFAULT
 from cdp_toolkit.profiles.policies import Policy, resolve
+from cdp_toolkit.secrets import reveal_all
 from cdp_toolkit.segments.computed import define
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.settings import Settings, by_name, read_definition, read_yaml
@@ -60,7 +61,9 @@ class Definitions:
         self.model = self.computed.model
         self.settings.identity.check(self.model.namespaces)
         uri = self.settings.lake if "://" in self.settings.lake else self.folder / self.settings.lake
-        self.lake = Lake(uri, engine=open_engine(self.settings.engine), model=self.model)
+        told = {name: str(value) for name, value in self.settings.storage.items()}
+        storage = reveal_all(told, where=f"{self.folder / 'cdp.yaml'}, storage")
+        self.lake = Lake(uri, engine=open_engine(self.settings.engine), model=self.model, options=storage)
 
     @property
     def rules(self) -> Any:
