@@ -1,6 +1,7 @@
 """DuckDB: SQL on this machine, within the memory that it is given."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import duckdb
@@ -62,6 +63,10 @@ class DuckdbEngine:
     def materialise(self, frame: Frame) -> Frame:
         """Run a frame where its rows lie; see ``Engine.materialise``."""
         return nw.from_native(self._kept(_relation(frame)))
+
+    def set_aside(self, frame: Frame) -> AbstractContextManager[Frame]:
+        """Run a frame whose rows are used several times; see ``Engine.set_aside``."""
+        return nullcontext(self.materialise(frame))
 
     def sink(
         self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str], cluster_by: str | None = None

@@ -1,6 +1,7 @@
 """What an engine must do: the few things that narwhals lacks or that differ by where the data lies."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
@@ -108,6 +109,21 @@ class Engine(Protocol):
         -------
         Frame
             The same rows, computed.
+        """
+        ...
+
+    def set_aside(self, frame: Frame) -> AbstractContextManager[Frame]:
+        """Run a frame whose rows are used several times, and may be too many for memory.
+
+        Parameters
+        ----------
+        frame
+            A frame of this engine.
+
+        Returns
+        -------
+        context manager of Frame
+            The same rows, computed, for as long as it is open; on disk where memory is all that the engine has.
         """
         ...
 

@@ -1,7 +1,9 @@
 """Polars: the default engine, lazy and streaming, on one machine."""
 
 import re
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import narwhals as nw
 import polars as pl
@@ -70,6 +72,13 @@ class PolarsEngine:
     def materialise(self, frame: Frame) -> Frame:
         """Run a frame where its rows lie; see ``Engine.materialise``."""
         return nw.from_native(_lazy(frame).collect().lazy())
+
+    @contextmanager
+    def set_aside(self, frame: Frame) -> Iterator[Frame]:
+        """Run a frame whose rows are used several times; see ``Engine.set_aside``."""
+        with tempfile.TemporaryDirectory() as scratch:
+            _lazy(frame).sink_parquet(f"{scratch}/rows.parquet", compression="lz4")
+            yield nw.from_native(pl.scan_parquet(f"{scratch}/rows.parquet"))
 
     def sink(
         self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str], cluster_by: str | None = None

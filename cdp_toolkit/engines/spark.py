@@ -7,7 +7,7 @@ the Delta log. So no server needs to know Delta, and all commit in the same way.
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -80,6 +80,10 @@ class SparkEngine:
         """Run a frame where its rows lie; see ``Engine.materialise``."""
         kept = self._checkpoint(frame)
         return self.load(self.collect(frame)) if kept is None else kept
+
+    def set_aside(self, frame: Frame) -> AbstractContextManager[Frame]:
+        """Run a frame whose rows are used several times; see ``Engine.set_aside``."""
+        return nullcontext(self.materialise(frame))
 
     def sink(
         self, frame: Frame, uri: str, *, mode: Mode, options: Mapping[str, str], cluster_by: str | None = None

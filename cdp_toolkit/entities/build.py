@@ -52,6 +52,7 @@ def build_entities(
     engine: Engine,
     *,
     new: Callable[[str], Frame | None] | None = None,
+    keep: Callable[[Frame], Frame] | None = None,
 ) -> Built:
     """Make records of everything that has landed, or of what is new.
 
@@ -67,11 +68,13 @@ def build_entities(
         Parses and hashes.
     new
         Returns the rows of a table that are to be read, None if there are none; all are by default.
+    keep
+        Runs a frame that several others are made of: each landed row is then parsed once.
 
     Returns
     -------
     Built
-        Lazy frames; nothing is computed yet.
+        Lazy frames.
     """
     parts: dict[str, list[Frame]] = {name: [] for name in model.recorded}
     refused: list[Frame] = []
@@ -84,6 +87,7 @@ def build_entities(
         for output in mapping.outputs:
             entity = model.entity(output.entity)
             read = read_records(_readable(landed), output, entity, lookups, engine)
+            read = read if keep is None else keep(read)
             refused.append(rejected(read, landed, entity))
             good = read.filter(nw.col("_problems") == "").drop("_problems", "_remarks")
             parts[entity.name].append(good)
@@ -167,7 +171,7 @@ def _entity(parts: list[Frame], entity: Entity, engine: Engine) -> Frame:
     columns = RECORD_COLUMNS | {each.name: each.type for each in entity.recorded.values()}
     if not parts:
         return _all([], columns, engine)
-    rows = latest(nw.concat(parts), entity).with_columns(loaded_at=nw.col("_loaded_at"))
+    rows = latest(nw.concat(parts), entity, engine).with_columns(loaded_at=nw.col("_loaded_at"))
     return rows.select(*columns)
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
-from cdp_toolkit.entities.latest import changed_at
+from cdp_toolkit.entities.latest import changed_at, rows_of
 from cdp_toolkit.model import Entity
 
 
@@ -54,21 +54,3 @@ def lay_over(records: Frame, new: Frame, entity: Entity, engine: Engine) -> Incr
     beaten = new.with_columns(_at=at).join(there, on="source_key", how="inner").filter(nw.col("_at") < nw.col("_there"))
     rows = engine.materialise(new.join(beaten.select("source_key"), on="source_key", how="anti"))
     return Increment(rows, records.join(rows.select("source_key"), on="source_key", how="anti"))
-
-
-def rows_of(frame: Frame, engine: Engine) -> int:
-    """Return how many rows a frame has.
-
-    Parameters
-    ----------
-    frame
-        The frame.
-    engine
-        Counts them.
-
-    Returns
-    -------
-    int
-        Rows.
-    """
-    return int(engine.collect(frame.select(rows=nw.len()))["rows"][0].as_py())

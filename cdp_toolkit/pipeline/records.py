@@ -1,14 +1,16 @@
 """The step of a load that makes records: of what is new where that is little, else of all that has landed."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.entities.build import Built, build_entities
 from cdp_toolkit.entities.identities import record_identities
-from cdp_toolkit.entities.increment import lay_over, rows_of
+from cdp_toolkit.entities.increment import lay_over
 from cdp_toolkit.entities.landed import LandedSource
+from cdp_toolkit.entities.latest import rows_of
 from cdp_toolkit.lake import Lake, OpenRun
 
 _MOST_NEW = 0.3  # above this share of what has landed, reading all of it is as quick
@@ -33,21 +35,28 @@ def make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> d
         Delivered columns that nothing reads, by ``source/object``.
     """
     new = _new_rows(run, sources)
-    if new is None:
-        return _make_all(run, lake, sources)
-    built = build_entities(sources, run.scan, lake.model, lake.engine, new=new.get)
-    _lay_over(run, lake, built)
+    with ExitStack() as aside:
+        built = build_entities(
+            sources,
+            run.scan,
+            lake.model,
+            lake.engine,
+            new=None if new is None else new.get,
+            keep=lambda rows: aside.enter_context(lake.engine.set_aside(rows)),
+        )
+        if new is None:
+            _write_all(run, lake, built)
+        else:
+            _lay_over(run, lake, built)
     return built.unknown_columns
 
 
-def _make_all(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> dict[str, list[str]]:
-    built = build_entities(sources, run.scan, lake.model, lake.engine)
+def _write_all(run: OpenRun, lake: Lake, built: Built) -> None:
     # Identities are taken from the tables just written: the landed text is read and typed once.
     records = {entity: run.replace(f"entities/{entity}", rows) for entity, rows in built.entities.items()}
     merges = run.replace("entities/merges", built.merges)
     run.replace("entities/identities", record_identities(records, merges, lake.model, lake.engine))
     run.replace("entities/_rejected", built.rejected)
-    return built.unknown_columns
 
 
 def _lay_over(run: OpenRun, lake: Lake, built: Built) -> None:

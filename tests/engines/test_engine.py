@@ -40,6 +40,13 @@ def test_materialised_rows_are_the_rows(engine, frame, rows):
     assert rows(engine.materialise(doubled), "id", "double") == [(1, 2), (2, 4)]
 
 
+def test_rows_set_aside_are_the_rows_as_often_as_they_are_read(engine, frame, rows):
+    doubled = frame({"id": [1, 2]}).with_columns(double=nw.col("id") * 2)
+
+    with engine.set_aside(doubled) as kept:
+        assert rows(kept, "id", "double") == rows(kept, "id", "double") == [(1, 2), (2, 4)]
+
+
 def test_distinct_values_are_listed_once_in_order_and_without_null(engine, frame, rows):
     records = frame({"id": [1, 1, 1, 2, 1], "email": ["b@x", "a@x", "b@x", None, None]})
 
