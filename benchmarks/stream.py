@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,10 @@ async def send(address: str, options: argparse.Namespace) -> dict[str, Any]:
 
         async def post(messages: list[dict[str, Any]]) -> None:
             started = time.perf_counter()
-            told = await client.post(f"{address}/collection/batch/web", json={"messages": messages})
+            while True:  # as client libraries do: a message that was taken after all is dropped by its id
+                with suppress(httpx.TransportError):
+                    told = await client.post(f"{address}/collection/batch/web", json={"messages": messages})
+                    break
             took.append(time.perf_counter() - started)
             answers[told.status_code] += 1
             assert told.status_code == 207 or "retry-after" in told.headers

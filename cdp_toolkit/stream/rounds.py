@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
+from datetime import datetime
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -51,7 +52,14 @@ class Round:
     problems: tuple[str, ...] = ()
 
 
-def run_round(folder: Path, inlets: tuple[str, ...], *, is_activated: bool = True, is_brief: bool = False) -> Round:
+def run_round(
+    folder: Path,
+    inlets: tuple[str, ...],
+    *,
+    is_activated: bool = True,
+    is_brief: bool = False,
+    as_of: datetime | None = None,
+) -> Round:
     """Carry out one round.
 
     Parameters
@@ -64,6 +72,8 @@ def run_round(folder: Path, inlets: tuple[str, ...], *, is_activated: bool = Tru
         Whether destinations are told.
     is_brief
         Whether what accounts and computed attributes add up from events is left to a later round.
+    as_of
+        What ``now`` means; the present by default.
 
     Returns
     -------
@@ -79,8 +89,8 @@ def run_round(folder: Path, inlets: tuple[str, ...], *, is_activated: bool = Tru
         workspace = _workspace(folder)
         verbs: dict[str, Callable[[], object]] = {
             "load": lambda: workspace.load(*inlets),
-            "stitch": lambda: workspace.stitch(pace="brief" if is_brief else "round"),
-            "evaluate": workspace.evaluate,
+            "stitch": lambda: workspace.stitch(as_of=as_of, pace="brief" if is_brief else "round"),
+            "evaluate": lambda: workspace.evaluate(as_of=as_of),
         } | ({"activate": workspace.activate} if is_activated and workspace.destinations else {})
         for verb, call in verbs.items():
             run = call()

@@ -22,6 +22,8 @@ from cdp_toolkit.stream.rounds import Round, Rounds
 from cdp_toolkit.stream.server import Endpoint
 from cdp_toolkit.workspace import Workspace
 
+_KEEP_ALIVE_S = 75  # longer than clients keep a connection unused, so that none is closed under a request
+
 
 def serve(
     workspace: Workspace,
@@ -152,6 +154,7 @@ def _run(app: Starlette, settings: StreamSettings, listener: socket.socket) -> N
         log_level="warning",
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         ssl_certfile=settings.certificate,
         ssl_keyfile=settings.private_key,
     )
