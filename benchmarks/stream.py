@@ -173,7 +173,7 @@ def main() -> None:
         found = asyncio.run(send(address, options))
         ending.set()
         watching.join()
-        while re.search(r"cdp_messages_waiting (\S+)", httpx.get(f"{address}/metrics").text).group(1) != "0.0":
+        while "\ncdp_messages_waiting 0.0" not in httpx.get(f"{address}/metrics").text:
             time.sleep(0.5)
         served.send_signal(signal.SIGINT)
         served.wait()

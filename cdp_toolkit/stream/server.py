@@ -24,6 +24,7 @@ from cdp_toolkit.stream.appender import Appender
 from cdp_toolkit.stream.audit import Audit
 from cdp_toolkit.stream.inlet import Inlet
 from cdp_toolkit.stream.metrics import Metrics
+from cdp_toolkit.stream.openapi import describe
 from cdp_toolkit.stream.pace import Pace
 from cdp_toolkit.stream.request import admit, find_by_key, now_ms, read_json
 
@@ -73,7 +74,9 @@ class Endpoint:
             "/hooks/{inlet}": self.hook,
         }
         routes = [Route(path, self._guarded(handler), methods=["POST"]) for path, handler in posts.items()]
-        routes += [Route("/healthz", self.health), Route("/metrics", self.tell_metrics)]
+        routes += [
+            Route("/healthz", self.health), Route("/metrics", self.tell_metrics), Route("/openapi.json", self.describe)
+        ]  # fmt: skip
         return Starlette(routes=routes, lifespan=self._lifespan, exception_handlers={Exception: _unexpected})
 
     async def collect(self, request: Request) -> Response:
@@ -204,6 +207,21 @@ class Endpoint:
             In the text format of Prometheus.
         """
         return PlainTextResponse(self.metrics.text(self.appender), media_type="text/plain; version=0.0.4")
+
+    async def describe(self, request: Request) -> Response:  # noqa: ARG002 - of every handler
+        """Describe the endpoint.
+
+        Parameters
+        ----------
+        request
+            To ``/openapi.json``.
+
+        Returns
+        -------
+        starlette.responses.Response
+            As OpenAPI writes it.
+        """
+        return JSONResponse(describe(self.inlets))
 
     def _xdm(self, inlet: Inlet, message: Any, *, is_checked: bool = False) -> Message | Refused:
         entity, received = xdm.entity_of(message), now_ms()
