@@ -30,6 +30,7 @@ import yaml
 
 from cdp_toolkit.workspace import Workspace
 
+IDLE = "\ncdp_messages_waiting 0.0"
 TABLES = ("landing/web/event", "entities/event", "profiles/event", "runs")
 SCHEMA = {"id": "https://ns.example/schemas/1", "contentType": "application/vnd.adobe.xed-full+json;version=1"}
 AUDIENCE = {
@@ -86,6 +87,8 @@ async def send(address: str, options: argparse.Namespace) -> dict[str, Any]:
 
         for first in range(0, options.people, 500):
             await post([person(first + i) for i in range(min(500, options.people - first))])
+        while "cdp_rounds_total" not in (told := (await client.get(f"{address}/metrics")).text) or IDLE not in told:  # noqa: ASYNC110 - another process tells
+            await asyncio.sleep(0.5)
         took.clear()
         answers.clear()
         every_s, waiting, started = options.together / options.per_second, set(), time.perf_counter()
@@ -173,7 +176,7 @@ def main() -> None:
         found = asyncio.run(send(address, options))
         ending.set()
         watching.join()
-        while "\ncdp_messages_waiting 0.0" not in httpx.get(f"{address}/metrics").text:
+        while IDLE not in httpx.get(f"{address}/metrics").text:
             time.sleep(0.5)
         served.send_signal(signal.SIGINT)
         served.wait()

@@ -78,7 +78,9 @@ def _post(
     summary: str, body: Any, answers: Mapping[int, tuple[str, Any]], parameters: list[dict[str, Any]]
 ) -> dict[str, Any]:
     responses = {str(status): _answer(told, "application/json", schema) for status, (told, schema) in answers.items()}
-    responses |= {str(status): _answer(told, "application/json", _schema("Problem")) for status, told in _REFUSED.items()}
+    responses |= {
+        str(status): _answer(told, "application/json", _schema("Problem")) for status, told in _REFUSED.items()
+    }
     taken = {"required": True, "content": {"application/json": {"schema": body}}}
     return {"post": {"summary": summary, "parameters": parameters, "requestBody": taken, "responses": responses}}
 

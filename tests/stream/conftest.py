@@ -25,12 +25,25 @@ HOOK = {
     },
 }
 
+READERS = {
+    "name": "readers",
+    "entity": "person",
+    "pql": 'xEvent[event_type = "web.webpagedetails.pageViews" and timestamp occurs <= 7 days before now].count() >= 2',
+}
+
 
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "cdp.yaml").write_text(yaml.safe_dump({"name": "acme", "sources": INLETS}))
     (tmp_path / "hook.yaml").write_text(yaml.safe_dump(HOOK))
     return tmp_path
+
+
+@pytest.fixture
+def segment(folder):
+    (folder / "segments").mkdir()
+    (folder / "segments" / "readers.yaml").write_text(yaml.safe_dump(READERS))
+    return folder
 
 
 @pytest.fixture

@@ -6,27 +6,13 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
 import httpx
-import pytest
 import yaml
 
 from cdp_toolkit.sources.inlets import log_file
 from cdp_toolkit.sources.log import MessageLog
 from cdp_toolkit.stream.rounds import run_round
 from cdp_toolkit.workspace import Workspace
-from tests.stream.conftest import event, message
-
-READERS = {
-    "name": "readers",
-    "entity": "person",
-    "pql": 'xEvent[event_type = "web.webpagedetails.pageViews" and timestamp occurs <= 7 days before now].count() >= 2',
-}
-
-
-@pytest.fixture
-def segment(folder):
-    (folder / "segments").mkdir()
-    (folder / "segments" / "readers.yaml").write_text(yaml.safe_dump(READERS))
-    return folder
+from tests.stream.conftest import READERS, event, message
 
 
 def person(ecid):
