@@ -13,7 +13,7 @@ import polars as pl
 
 from cdp_toolkit.explore.cards import Card, Page, Section
 from cdp_toolkit.explore.charts import titled
-from cdp_toolkit.explore.theme import BAD, GOOD, PEOPLE
+from cdp_toolkit.explore.theme import BAD, GOOD, INK, PEOPLE
 from cdp_toolkit.lake import Lake
 from cdp_toolkit.workspace import Workspace
 
@@ -114,10 +114,8 @@ def live_page(ws: Workspace, counts: Mapping[str, float], lags: pl.DataFrame, *,
                 Card("Messages landed", told.filter(pl.col("messages") > 0), _landed, "No message was landed."),
                 Card("Seconds a step", told, _seconds, "No round was carried out."),
             )),
-            Section("Lag", "Age of the oldest message of a round when audiences knew it.", (
+            Section("Audiences", "Age of the oldest message of a round when audiences knew it, and who moved.", (
                 Card("Lag", lags, _lag, "The endpoint was not asked while this page was open."),
-            )),
-            Section("Membership", "Who entered an audience and who left.", (
                 Card("Membership changes", told.filter(pl.col("entered") + pl.col("exited") > 0), _moves, "Nobody moved."),
             )),
         ),
@@ -226,7 +224,7 @@ def _seconds(told: pl.DataFrame) -> alt.LayerChart:
         color=alt.Color("verb:N", title=None, sort=["load", "stitch", "evaluate"]),
         tooltip=["verb:N", alt.Tooltip("at:T", format="%H:%M:%S"), alt.Tooltip("seconds:Q", format=".2f")],
     )
-    return titled(alt.layer(base.mark_line()), "Seconds a step")
+    return titled(base.mark_line() + base.mark_point(filled=True), "Seconds a step")
 
 
 def _lag(lags: pl.DataFrame) -> alt.LayerChart:
@@ -248,4 +246,5 @@ def _moves(told: pl.DataFrame) -> alt.LayerChart:
         color=alt.Color("what:N", title=None, scale=alt.Scale(domain=["entered", "left"], range=[GOOD, BAD])),
         tooltip=["what:N", alt.Tooltip("at:T", format="%H:%M:%S"), alt.Tooltip("people:Q", format=",d")],
     )
-    return titled(alt.layer(base.mark_bar(size=5)), "Membership changes")
+    zero = alt.Chart(pl.DataFrame({"people": [0]})).mark_rule(color=INK).encode(y="people:Q")
+    return titled(zero + base.mark_bar(size=5), "Membership changes")
