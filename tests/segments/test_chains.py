@@ -77,6 +77,43 @@ def test_a_distance_may_count_from_any_step_before(world, model, rows, people, l
     assert rows(evaluation.members, "profile_id") == expected
 
 
+def by_counting(events, limit, amount, is_clear):
+    """Return whether after an a so many b follow within the limit, then an a, and no x between the a and the last b."""
+    for (name, start), (last, end), (then, after) in product(events, repeat=3):
+        between = [each for each, day in events if start < day <= end]
+        if (name, last, then) != ("a", "b", "a") or not start < end < after or end - start > limit:
+            continue
+        spoilt = any(each == "x" and start < day < end for each, day in events)
+        if between.count("b") >= amount and not (is_clear and spoilt):
+            return True
+    return False
+
+
+many_days = st.lists(st.tuples(st.sampled_from("abbx"), st.integers(0, 9)), max_size=9)
+
+
+@given(st.lists(many_days, min_size=1, max_size=4), st.integers(1, 5), st.integers(1, 3), st.booleans())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_so_many_rows_within_a_distance_are_counted_from_any_start(world, model, rows, people, limit, amount, is_clear):
+    events = [
+        {"profile_id": person, "event_type": name, "timestamp": AS_OF - timedelta(days=10 - day)}
+        for person, found in enumerate(people)
+        for name, day in found
+    ]
+    unwanted = '!X: WHAT(eventType = "x"), ' if is_clear else ""
+    chain = (
+        f'CHAIN(xEvent, timestamp, [A: WHAT(eventType = "a"), {unwanted}'
+        f'B: WHAT(eventType = "b") WHEN(<= {limit} days after A) COUNT(>= {amount}), C: WHAT(eventType = "a")])'
+    )
+    tables = {"event": events, "person": [{"profile_id": person} for person in range(len(people))]}
+
+    evaluation = evaluate([Segment(name="chain", pql=chain)], world(tables), model, as_of=AS_OF)
+
+    expected = [person for person, found in enumerate(people) if by_counting(found, limit, amount, is_clear)]
+    assert evaluation.failed == {}
+    assert rows(evaluation.members, "profile_id") == expected
+
+
 @given(st.lists(days, min_size=1, max_size=4), st.integers(1, 3))
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_the_latest_events_and_groups_are_those_that_sorting_finds(world, model, rows, people, amount):

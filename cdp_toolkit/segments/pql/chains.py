@@ -127,8 +127,6 @@ def _is_plain_step(node: n.Chain, index: int) -> bool:
         is_last = all(each.negated for each in node.steps[index:])
         return not is_counted and (not distance or not distance[0] or (is_last and is_near))
     follows_unwanted = bool(before) and before[-1].negated
-    if is_counted and (is_near or (follows_unwanted and wanted)):
-        return False
     return not (is_far and follows_unwanted)
 
 
