@@ -15,8 +15,8 @@ import pyarrow as pa
 from deltalake import WriterProperties, write_deltalake
 from polars.io.plugins import register_io_source
 
+from cdp_toolkit.engines.copied import copied
 from cdp_toolkit.engines.engine import Mode
-from cdp_toolkit.engines.stretches import copied
 
 # Rows up to this size are sorted in memory, which is many times faster for the small tables of which there are many.
 _SMALL_BYTES = 2**28

@@ -1,31 +1,30 @@
-"""Rows of some keys, looked up instead of scanned: beside a table in the order of its keys lies a copy for that.
+"""Rows of some keys, looked up instead of scanned, in the copy that lies beside a table in the order of its keys.
 
 A key's rows are one stretch. The copy is cut into parts; of each there are the keys with where their stretches begin, and
 the rows, uncompressed, so that a reader maps the file and touches nothing but the stretches asked for. Texts that repeat
 are kept once a part. The copy names the data files that it was made from: one that names others is no copy of them.
 
+Of each key there is a print, a hash of all its rows, so that two versions are compared without reading rows.
+
 1M rows of 100,000 keys out of 100M rows: see docs/decisions/072-look-up-who-changed.md.
 """
 
 import json
-import shutil
-from collections.abc import Collection, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from deltalake import DeltaTable
 
 Ids = npt.NDArray[np.int64]
+Prints = npt.NDArray[np.uint64]
 
-_FOLDER, _UNFINISHED, _ABOUT = "_stretches", "unfinished", "about.json"
-_PART_ROWS = 1_000_000
-_SAMPLE, _SHARED = 10_000, 4  # texts that so many rows share on average are kept once
-_KEPT = 2  # versions: what is being read while the next is written
+FOLDER, ABOUT = "_stretches", "about.json"
+_SMALLEST = -(2**63)
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class Copy:
     @property
     def folder(self) -> Path:
         """Where the copy lies."""
-        return Path(self.table) / _FOLDER / str(self.version)
+        return Path(self.table) / FOLDER / str(self.version)
 
 
 def take(copy: Copy, ids: Ids, columns: Sequence[str]) -> pa.Table | None:
@@ -74,7 +73,7 @@ def take(copy: Copy, ids: Ids, columns: Sequence[str]) -> pa.Table | None:
         is no copy of that version.
     """
     try:
-        about = json.loads((copy.folder / _ABOUT).read_text("utf-8"))
+        about = json.loads((copy.folder / ABOUT).read_text("utf-8"))
         if about["files"] != sorted(copy.files) or not {*columns} <= {*about["columns"]}:
             return None
         cuts = np.searchsorted(ids, np.array(about["firsts"], np.int64))
@@ -103,14 +102,74 @@ def newest(table: str | Path, files: Collection[str]) -> tuple[int, frozenset[st
         The version that it is a copy of, and the names of the data files of that version.
     """
     try:
-        versions = sorted((each for each in (Path(table) / _FOLDER).iterdir() if each.name.isdigit()), key=_number)
+        versions = sorted((each for each in (Path(table) / FOLDER).iterdir() if each.name.isdigit()), key=number_of)
         for version in reversed(versions):
-            copied = frozenset(json.loads((version / _ABOUT).read_text("utf-8"))["files"])
+            copied = frozenset(json.loads((version / ABOUT).read_text("utf-8"))["files"])
             if copied <= {*files}:
-                return _number(version), copied
+                return number_of(version), copied
     except OSError:  # none was made, or a newer one has taken its place
         return None
     return None
+
+
+def differing(before: Copy, now: Copy) -> Ids | None:
+    """Return the keys whose rows are others in one version than in another, without reading rows.
+
+    Parameters
+    ----------
+    before, now
+        Where to look.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        The keys, in order, with those that only one version has; None where only the rows themselves can tell.
+    """
+    try:
+        one, other = (json.loads((copy.folder / ABOUT).read_text("utf-8")) for copy in (before, now))
+        if one["files"] != sorted(before.files) or other["files"] != sorted(now.files):
+            return None
+        if any(one.get(what) != other.get(what) for what in ("by", "columns", "prints")):
+            return None
+        lows = [_SMALLEST, *other["firsts"][1:]]
+        found = []
+        for low, high in zip(lows, [*lows[1:], None], strict=True):
+            found.append(
+                _differing(
+                    _between(before.folder, one["firsts"], low, high), _between(now.folder, other["firsts"], low, high)
+                )
+            )
+        return np.concatenate(found)
+    except OSError:
+        return None
+
+
+def _between(folder: Path, firsts: Sequence[int], low: int, high: int | None) -> tuple[Ids, Prints]:
+    """Return the keys from one to before another, and their prints."""
+    start = max(bisect_right(firsts, low) - 1, 0)
+    end = len(firsts) if high is None else bisect_left(firsts, high)
+    keys, prints = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
+    for part in range(start, end):
+        about = _mapped(folder / f"{part:05}.keys")
+        those = about["key"].to_numpy()
+        first, last = np.searchsorted(those, low), len(those) if high is None else np.searchsorted(those, high)
+        keys.append(those[first:last])
+        prints.append(about["print"].to_numpy()[first:last])
+    return np.concatenate(keys), np.concatenate(prints)
+
+
+def _differing(one: tuple[Ids, Prints], other: tuple[Ids, Prints]) -> Ids:
+    if np.array_equal(one[0], other[0]):
+        same: Ids = one[0][one[1] != other[1]]
+        return same
+    keys, prints = (np.concatenate(both) for both in zip(one, other, strict=True))
+    order = np.argsort(keys, kind="stable")  # merges two runs
+    keys, prints = keys[order], prints[order]
+    is_pair = (keys[1:] == keys[:-1]) & (prints[1:] == prints[:-1])
+    lone = ~(np.append(is_pair, False) | np.append(False, is_pair))
+    found = keys[lone]
+    distinct: Ids = found[np.append(True, found[1:] != found[:-1])[: len(found)]]
+    return distinct
 
 
 def _taken(folder: Path, by: str, part: int, ids: Ids, schema: pa.Schema) -> dict[str, pa.Array]:
@@ -141,111 +200,17 @@ def _mapped(file: Path) -> pa.RecordBatch:
     return pa.ipc.open_file(pa.memory_map(str(file))).get_batch(0)
 
 
-@contextmanager
-def copied(rows: pa.RecordBatchReader, table: Path, by: str) -> Iterator[pa.RecordBatchReader]:
-    """Copy rows while they are written as the next version of a table.
+def number_of(folder: Path) -> int:
+    """Return the version that a folder of a copy is named after.
 
     Parameters
     ----------
-    rows
-        All rows of the version, in the order of the key; those without one may come first or last.
-    table
-        Folder of the Delta table.
-    by
-        Column of the key.
+    folder
+        The folder.
 
-    Yields
-    ------
-    pyarrow.RecordBatchReader
-        The same rows, to be written within this context. A process that ends before it leaves no copy that counts.
+    Returns
+    -------
+    int
+        The version.
     """
-    folder = table / _FOLDER / _UNFINISHED
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    with ThreadPoolExecutor(1) as behind:
-        copy = _Copying(folder, by, behind)
-        yield pa.RecordBatchReader.from_batches(rows.schema, copy.through(rows))
-        firsts = copy.ended()
-    delta = DeltaTable(table)
-    files = sorted(uri.rpartition("/")[2] for uri in delta.file_uris())
-    about = {"by": by, "firsts": firsts, "columns": rows.schema.names, "files": files}
-    (folder / _ABOUT).write_text(json.dumps(about), "utf-8")
-    finished = folder.with_name(str(delta.version()))
-    shutil.rmtree(finished, ignore_errors=True)
-    folder.rename(finished)
-    for old in sorted((each for each in finished.parent.iterdir() if each.name.isdigit()), key=_number)[:-_KEPT]:
-        shutil.rmtree(old, ignore_errors=True)
-
-
-def _number(folder: Path) -> int:
     return int(folder.name)
-
-
-class _Copying:
-    def __init__(self, folder: Path, by: str, behind: ThreadPoolExecutor) -> None:
-        self._folder, self._by, self._behind = folder, by, behind
-        self._firsts: list[int] = []
-        self._writing: Future[None] | None = None
-
-    def through(self, rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-        """Return the rows as they are, and note them on the way."""
-        held: list[pa.RecordBatch] = []
-        for batch in rows:
-            yield batch
-            held.append(batch)
-            if sum(map(len, held)) >= _PART_ROWS:
-                held = self._note(held, is_last=False)
-        self._note(held, is_last=True)
-
-    def ended(self) -> list[int]:
-        """Return the first key of each part, once all are written."""
-        if self._writing is not None:
-            self._writing.result()
-        return self._firsts
-
-    def _note(self, held: Sequence[pa.RecordBatch], *, is_last: bool) -> list[pa.RecordBatch]:
-        """Write the rows of all keys that are complete, and return the others."""
-        rows = pa.Table.from_batches(held).combine_chunks() if held else None
-        if rows is None or not len(rows):
-            return []
-        rows = rows.filter(rows[self._by].is_valid()).combine_chunks() if rows[self._by].null_count else rows
-        keys = rows[self._by].to_numpy()
-        complete = len(keys) if is_last else int(np.searchsorted(keys, keys[-1])) if len(keys) else 0
-        if complete:
-            self.ended()
-            self._firsts.append(int(keys[0]))
-            part = self._folder / f"{len(self._firsts) - 1:05}"
-            self._writing = self._behind.submit(_write, rows.slice(0, complete), self._by, part)
-        return list(rows.slice(complete).to_batches())
-
-
-def _write(rows: pa.Table, by: str, part: Path) -> None:
-    keys = rows[by].to_numpy()
-    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
-    _save(pa.record_batch({"key": keys[starts], "start": starts.astype(np.uint32)}), part.with_suffix(".keys"))
-    columns = {name: _short(rows[name].combine_chunks()) for name in rows.column_names if name != by}
-    _save(
-        pa.record_batch(columns) if columns else pa.record_batch({by: rows[by].combine_chunks()}),
-        part.with_suffix(".rows"),
-    )
-
-
-def _short(column: pa.Array) -> pa.Array:
-    """Return a column in fewer bytes, where its texts repeat or all is null."""
-    if column.null_count == len(column):
-        return pa.nulls(len(column))
-    sample = column.slice(0, _SAMPLE)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column
-    if len(sample.unique()) * _SHARED > len(sample):
-        return column
-    encoded = column.dictionary_encode()
-    for kind in (pa.int8(), pa.int16()):
-        if len(encoded.dictionary) < 2 ** (kind.bit_width - 1):
-            return pa.DictionaryArray.from_arrays(encoded.indices.cast(kind), encoded.dictionary)
-    return encoded
-
-
-def _save(batch: pa.RecordBatch, file: Path) -> None:
-    with pa.ipc.new_file(str(file), batch.schema) as out:
-        out.write_batch(batch)

@@ -7,9 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from deltalake import DeltaTable
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cdp_toolkit.engines import open_engine
-from cdp_toolkit.engines.stretches import Copy, copied, take
+from cdp_toolkit.engines.copied import copied
+from cdp_toolkit.engines.stretches import Copy, differing, take
 
 ROWS = {
     "profile_id": [2**62 + 5, 3, None, 2**61, 3, 7, 3],
@@ -40,12 +43,14 @@ def write(engine, tmp_path):
     return build
 
 
-def taken(delta, ids, columns=tuple(ROWS), version=None):
+def copy_of(delta, version=None):
     files = [uri.rpartition("/")[2] for uri in delta.file_uris()]
-    schema = pa.schema(delta.schema().to_arrow())
-    asked = np.array(sorted(ids), np.int64)
     version = delta.version() if version is None else version
-    return take(Copy(delta.table_uri.removeprefix("file://"), version, files, schema), asked, columns)
+    return Copy(delta.table_uri.removeprefix("file://"), version, files, pa.schema(delta.schema().to_arrow()))
+
+
+def taken(delta, ids, columns=tuple(ROWS), version=None):
+    return take(copy_of(delta, version), np.array(sorted(ids), np.int64), columns)
 
 
 def test_the_rows_of_some_keys_are_those_that_a_scan_finds(write):
@@ -65,7 +70,7 @@ def test_keys_that_are_not_there_have_no_rows(write):
 
 
 def test_many_rows_are_cut_into_parts_that_keep_the_rows_of_a_key_together(write, monkeypatch):
-    monkeypatch.setattr("cdp_toolkit.engines.stretches._PART_ROWS", 1000)
+    monkeypatch.setattr("cdp_toolkit.engines.copied._PART_ROWS", 1000)
     ids = np.repeat(np.arange(1, 1001), 5).tolist()
     rows = {"profile_id": ids, "page": [f"page {number % 7}" for number in range(5000)]}
     delta = write(rows, pa.schema({"profile_id": pa.int64(), "page": pa.string()}))
@@ -108,3 +113,35 @@ def test_a_write_that_ends_early_leaves_no_copy_and_does_not_hinder_the_next(wri
 
 def test_columns_that_the_copy_lacks_are_scanned_for(write):
     assert taken(write(), [3], ["profile_id", "page", "new"]) is None
+
+
+KEYS = st.integers(1, 9)
+TABLES = st.lists(
+    st.tuples(st.none() | KEYS, st.sampled_from(["a", "b", None]), st.sampled_from([1.5, 2.0, None])), max_size=12
+)
+
+
+@given(before=TABLES, after=TABLES, part=st.integers(1, 4))
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+def test_keys_whose_rows_differ_are_told_without_reading_rows(write, before, after, part):
+    schema = pa.schema({"profile_id": pa.int64(), "page": pa.string(), "amount": pa.float64()})
+    copies = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cdp_toolkit.engines.copied._PART_ROWS", part)
+        for rows in (before, after):
+            columns = dict(zip(schema.names, [*zip(*rows, strict=True)] or [()] * 3, strict=True))
+            copies.append(copy_of(write(columns, schema)))
+
+    found = differing(*copies)
+
+    def of(key, rows):
+        return sorted((row for row in rows if row[0] == key), key=str)
+
+    assert found.tolist() == [key for key in range(1, 10) if of(key, before) != of(key, after)]
+
+
+def test_versions_with_other_columns_are_compared_by_their_rows(write):
+    first = write({"profile_id": [1], "page": ["a"]}, pa.schema({"profile_id": pa.int64(), "page": pa.string()}))
+    here = copy_of(first)
+
+    assert differing(here, copy_of(write())) is None

@@ -1,0 +1,158 @@
+"""The copy of a table in the order of its keys, written while the table is; ``stretches`` looks rows up in it.
+
+It is complete or it does not count: its folder has a name of its own until all is written, and names the data files that
+it was made from.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from deltalake import DeltaTable
+
+from cdp_toolkit.engines.stretches import ABOUT, FOLDER, Ids, Prints, number_of
+
+_UNFINISHED = "unfinished"
+_PART_ROWS = 1_000_000
+_SAMPLE, _SHARED = 10_000, 4  # texts that so many rows share on average are kept once
+_ODD, _OF_NULL = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x5851F42D4C957F2D)
+_KEPT = 2  # versions: what is being read while the next is written
+
+
+@contextmanager
+def copied(rows: pa.RecordBatchReader, table: Path, by: str) -> Iterator[pa.RecordBatchReader]:
+    """Copy rows while they are written as the next version of a table.
+
+    Parameters
+    ----------
+    rows
+        All rows of the version, in the order of the key; those without one may come first or last.
+    table
+        Folder of the Delta table.
+    by
+        Column of the key.
+
+    Yields
+    ------
+    pyarrow.RecordBatchReader
+        The same rows, to be written within this context. A process that ends before it leaves no copy that counts.
+    """
+    folder = table / FOLDER / _UNFINISHED
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with ThreadPoolExecutor(1) as behind:
+        copy = _Copying(folder, by, behind)
+        yield pa.RecordBatchReader.from_batches(rows.schema, copy.through(rows))
+        firsts = copy.ended()
+    delta = DeltaTable(table)
+    files = sorted(uri.rpartition("/")[2] for uri in delta.file_uris())
+    about = {"by": by, "firsts": firsts, "columns": rows.schema.names, "files": files, "prints": pl.__version__}
+    (folder / ABOUT).write_text(json.dumps(about), "utf-8")
+    finished = folder.with_name(str(delta.version()))
+    shutil.rmtree(finished, ignore_errors=True)
+    folder.rename(finished)
+    for old in sorted((each for each in finished.parent.iterdir() if each.name.isdigit()), key=number_of)[:-_KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+class _Copying:
+    def __init__(self, folder: Path, by: str, behind: ThreadPoolExecutor) -> None:
+        self._folder, self._by, self._behind = folder, by, behind
+        self._firsts: list[int] = []
+        self._writing: Future[None] | None = None
+
+    def through(self, rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+        """Return the rows as they are, and note them on the way."""
+        held: list[pa.RecordBatch] = []
+        for batch in rows:
+            yield batch
+            held.append(batch)
+            if sum(map(len, held)) >= _PART_ROWS:
+                held = self._note(held, is_last=False)
+        self._note(held, is_last=True)
+
+    def ended(self) -> list[int]:
+        """Return the first key of each part, once all are written."""
+        if self._writing is not None:
+            self._writing.result()
+        return self._firsts
+
+    def _note(self, held: Sequence[pa.RecordBatch], *, is_last: bool) -> list[pa.RecordBatch]:
+        """Write the rows of all keys that are complete, and return the others."""
+        rows = pa.Table.from_batches(held).combine_chunks() if held else None
+        if rows is None or not len(rows):
+            return []
+        rows = rows.filter(rows[self._by].is_valid()).combine_chunks() if rows[self._by].null_count else rows
+        keys = rows[self._by].to_numpy()
+        complete = len(keys) if is_last else int(np.searchsorted(keys, keys[-1])) if len(keys) else 0
+        if complete:
+            self.ended()
+            self._firsts.append(int(keys[0]))
+            part = self._folder / f"{len(self._firsts) - 1:05}"
+            self._writing = self._behind.submit(_write, rows.slice(0, complete), self._by, part)
+        return list(rows.slice(complete).to_batches())
+
+
+def _write(rows: pa.Table, by: str, part: Path) -> None:
+    keys = rows[by].to_numpy()
+    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
+    columns = {name: _short(rows[name].combine_chunks()) for name in rows.column_names if name != by}
+    about = {
+        "key": keys[starts],
+        "start": starts.astype(np.uint32),
+        "print": _prints(columns.values(), starts, len(keys)),
+    }
+    _save(pa.record_batch(about), part.with_suffix(".keys"))
+    _save(
+        pa.record_batch(columns) if columns else pa.record_batch({by: rows[by].combine_chunks()}),
+        part.with_suffix(".rows"),
+    )
+
+
+def _prints(columns: Iterable[pa.Array], starts: Ids, size: int) -> Prints:
+    """Return a hash of the rows of each key, whatever their order."""
+    rows = np.ones(size, np.uint64)
+    for column in columns:
+        rows ^= _hashes(column)
+        rows *= _ODD
+        rows ^= rows >> np.uint64(29)
+    found: Prints = np.add.reduceat(rows, starts)
+    return found
+
+
+def _hashes(column: pa.Array) -> Prints:
+    if pa.types.is_null(column.type):
+        return np.full(len(column), _OF_NULL, np.uint64)
+    if pa.types.is_dictionary(column.type):
+        of_values = np.append(pl.Series(column.dictionary).hash().to_numpy(), _OF_NULL)
+        found: Prints = of_values[column.indices.fill_null(-1).to_numpy()]
+        return found
+    hashes = pl.Series(column).hash().to_numpy()
+    return np.where(column.is_valid().to_numpy(zero_copy_only=False), hashes, _OF_NULL) if column.null_count else hashes
+
+
+def _short(column: pa.Array) -> pa.Array:
+    """Return a column in fewer bytes, where its texts repeat or all is null."""
+    if column.null_count == len(column):
+        return pa.nulls(len(column))
+    sample = column.slice(0, _SAMPLE)
+    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return column
+    if len(sample.unique()) * _SHARED > len(sample):
+        return column
+    encoded = column.dictionary_encode()
+    for kind in (pa.int8(), pa.int16()):
+        if len(encoded.dictionary) < 2 ** (kind.bit_width - 1):
+            return pa.DictionaryArray.from_arrays(encoded.indices.cast(kind), encoded.dictionary)
+    return encoded
+
+
+def _save(batch: pa.RecordBatch, file: Path) -> None:
+    with pa.ipc.new_file(str(file), batch.schema) as out:
+        out.write_batch(batch)
