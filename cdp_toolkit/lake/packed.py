@@ -145,6 +145,32 @@ def unpack(count: int, data: bytes, size: int) -> Bits:
     return bits
 
 
+def holds(count: int, data: bytes, numbers: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.bool_]:
+    """Tell which numbers a row keeps.
+
+    Parameters
+    ----------
+    count, data
+        As ``pack`` gave them.
+    numbers
+        Numbers of profiles of the bucket.
+    size
+        How many profiles the bucket has by now.
+
+    Returns
+    -------
+    numpy.ndarray
+        For each number whether it is kept.
+    """
+    if len(data) == _NUMBER.itemsize * count:
+        flags = np.zeros(size, np.bool_)
+        flags[np.cumsum(np.frombuffer(data, _NUMBER))] = True
+        return flags[numbers]
+    bits, places = np.frombuffer(data, np.uint8), numbers >> 3
+    kept: npt.NDArray[np.bool_] = (bits[np.minimum(places, len(bits) - 1)] >> (numbers & 7).astype(np.uint8)) & 1 == 1
+    return kept & (places < len(bits))
+
+
 def _gaps(numbers: npt.NDArray[np.int64]) -> bytes:
     # Small where profiles lie close together, and so a third shorter once compressed.
     gaps = numbers.astype(_NUMBER)

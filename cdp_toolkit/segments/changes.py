@@ -41,15 +41,15 @@ class Versions:
         Gives for a name the rows of the last evaluation's version and of this one, but for rows that are surely in both;
         None where the two versions are one.
     before
-        The moment of the last evaluation.
+        The conditions at the moment of the last evaluation.
     after
-        The moment of this one.
+        The conditions at the moment of this one.
     """
 
     now: Scan
     differing: Callable[[str], tuple[Frame, Frame] | None]
-    before: Clock
-    after: Clock
+    before: Bindings
+    after: Bindings
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,10 @@ def again(segments: Sequence[Segment], names: Sequence[str], versions: Versions,
     roots: dict[str, Reading] = {}
     whole: dict[str, str] = {}
     followed: dict[str, list[str]] = {}
-    then, since = Bindings(segments, model, versions.before), Bindings(segments, model, versions.after)
-    for segment in (each for each in segments if each.name in names):
+    chosen = {*names}
+    for segment in (each for each in segments if each.name in chosen):
         try:
-            before, after = then.condition(segment), since.condition(segment)
+            before, after = versions.before.condition(segment), versions.after.condition(segment)
             reading = reading_of(segment.entity, before, after, model)
         except CdpError as error:
             whole[segment.name] = error.message
@@ -142,7 +142,7 @@ class _Trace:
         yield from self._other(reading.entity, [key, *sorted((reading.columns | near | own) - {key})])
         rows = self.versions.now(reading.entity)
         for window in reading.windows:
-            yield rows.filter(_inside(window, self.versions.after))
+            yield rows.filter(_inside(window, self.versions.after.clock))
         for name, behind in reading.behind.items():
             relation = entity.relations[name]
             if not relation.many:

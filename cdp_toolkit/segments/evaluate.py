@@ -151,6 +151,7 @@ def evaluate(
     bucket_size: int = BUCKET_SIZE,
     engine: Engine | None = None,
     take: Take | None = None,
+    bindings: Bindings | None = None,
 ) -> Evaluation:
     """Find the members of segments, all in one plan a bucket of profiles.
 
@@ -176,6 +177,8 @@ def evaluate(
         Runs the buckets one by one, many times faster than one lazy frame each, which is what comes without it.
     take
         Looks up the rows of few profiles, so that an engine that evaluates ``profiles`` need not scan everybody's.
+    bindings
+        The conditions of the same segments at the same moment, where they are bound already.
 
     Returns
     -------
@@ -185,7 +188,7 @@ def evaluate(
     """
     clock = Clock(as_of, timezone)
     model = with_lists(model)
-    bindings = Bindings(segments, model, clock)
+    bindings = bindings or Bindings(segments, model, clock)
     tables = Tables(scan)
     chosen = None if only is None else set(only)
     found: dict[str, dict[str, Bound]] = {}

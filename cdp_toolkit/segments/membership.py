@@ -8,7 +8,8 @@ any moment before.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
 
 import narwhals as nw
@@ -23,6 +24,7 @@ from cdp_toolkit.lake.packed import (
     Ids,
     Numbering,
     bucket_of,
+    holds,
     pack,
     pack_numbers,
     packed_schema,
@@ -41,6 +43,9 @@ Packed = tuple[int, bytes]
 
 Standing = tuple[str, datetime, datetime, datetime | None]
 """Status, first entry, latest entry, exit."""
+
+_FEW = 16
+"""Where fewer than one in so many profiles are evaluated, they are looked at one by one."""
 
 _LAST_BUCKET = bucket_of(2**63 - 1)
 
@@ -62,10 +67,20 @@ class _Stretch:
         size, was = len(self.asked), self.before.get(segment, [])
         if not was:
             yield segment, "entered", pack_numbers(now, size)
+        elif len(self._chosen) < size / _FEW:
+            is_in = np.zeros(len(self._chosen), np.bool_)
+            is_in[np.searchsorted(self._chosen, now)] = True
+            was_in = reduce(or_, (holds(*each, self._chosen, size) for each in was))
+            yield segment, "entered", pack_numbers(self._chosen[is_in & ~was_in], size)
+            yield segment, "exited", pack_numbers(self._chosen[was_in & ~is_in], size)
         elif not self._is_whole or was != [pack_numbers(now, size)]:
             after, earlier = to_bits(now, size), _joined(was, size)
             yield segment, "entered", pack(after & ~earlier)
             yield segment, "exited", pack(earlier & ~after & np.packbits(self.asked, bitorder="little"))
+
+    @cached_property
+    def _chosen(self) -> npt.NDArray[np.int64]:
+        return np.flatnonzero(self.asked)
 
     @cached_property
     def _is_whole(self) -> bool:

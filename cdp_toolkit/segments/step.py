@@ -12,6 +12,7 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.lake import OpenRun
 from cdp_toolkit.lake.packed import Numbering
 from cdp_toolkit.model import Model
+from cdp_toolkit.segments.bindings import Bindings
 from cdp_toolkit.segments.changes import Again, Ids, Versions, again
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import Evaluation, evaluate
@@ -91,6 +92,10 @@ class Step:
         previous = self.run.packed("segments/membership") if is_there else None
         return Moves(previous, self.numbering, self.engine, self.as_of, self.run.started_at)
 
+    @cached_property
+    def _bindings(self) -> Bindings:
+        return Bindings(self.segments, self.model, Clock(self.as_of, self.timezone))
+
     def evaluate(self, names: Sequence[str], table: Callable[[str], str]) -> Found:
         """Evaluate segments: for the profiles that may have changed where that can be told, else for all.
 
@@ -143,9 +148,11 @@ class Step:
             return Again(dict.fromkeys(names, "first evaluated with these definitions"))
         known = self.last["details"].get("methods", {})
         fresh = {name: "not evaluated last time" for name in names if name not in known}
-        looked_at = datetime.fromisoformat(self.last["details"]["evaluation"]["as_of"])
-        clocks = [Clock(moment, self.timezone) for moment in (looked_at, self.as_of)]
-        versions = Versions(lambda name: self.run.scan(table(name)), lambda name: self._differing(table(name)), *clocks)
+        then = Clock(datetime.fromisoformat(self.last["details"]["evaluation"]["as_of"]), self.timezone)
+        after = self._bindings
+        before = after if then == after.clock else Bindings(self.segments, self.model, then)
+        scans = (lambda name: self.run.scan(table(name)), lambda name: self._differing(table(name)))
+        versions = Versions(*scans, before, after)
         found = again(self.segments, [name for name in names if name in known], versions, self.model, self.engine)
         return replace(found, whole={**fresh, **found.whole})
 
@@ -190,6 +197,7 @@ class Step:
             profiles={entity: self.engine.load(pa.table({"profile_id": ids})) for entity, ids in profiles.items()},
             engine=self.engine,
             take=lambda name, ids, columns: self.run.take(table(name), ids, columns),
+            bindings=self._bindings,
         )
 
 

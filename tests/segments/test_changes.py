@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cdp_toolkit.segments.bindings import Bindings
 from cdp_toolkit.segments.changes import Versions, again
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import evaluate
@@ -43,8 +44,8 @@ class Evaluations:
         self.is_other = {name for name in {*before, *after} if before.get(name) != after.get(name)}
 
     def again(self, segments=SEGMENTS):
-        clocks = [Clock(moment) for moment in self.moments]
-        versions = Versions(self.scans[1], self._differing, *clocks)
+        bindings = [Bindings(segments, self.model, Clock(moment)) for moment in self.moments]
+        versions = Versions(self.scans[1], self._differing, *bindings)
         return again(segments, [each.name for each in segments], versions, self.model, self.engine)
 
     def truth(self, which, segments=SEGMENTS):

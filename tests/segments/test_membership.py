@@ -126,6 +126,20 @@ def test_a_bucket_and_chosen_profiles_leave_all_others_what_they_were(audiences)
     assert [row[2:4] for row in audiences.read()] == [(1, "realized"), (2, "exited"), (3, "exited"), (4, "realized")]
 
 
+@pytest.mark.parametrize("members", [range(0, 300, 2), [3, 4, 200]])  # kept as bits, and as a list of numbers
+def test_a_few_of_many_profiles_move_as_in_the_whole(engine, members):
+    few, whole = Audiences(engine), Audiences(engine)
+    for each in (few, whole):
+        each.evaluate(range(300), {"a": members, "b": range(250)}, MONDAY)
+    now = {"a": {*members} ^ {3, 4, 5}, "b": {*range(250)} ^ {3, 299}}
+
+    few.evaluate([3, 4, 5, 299], now, TUESDAY, only=[3, 4, 5, 299, 777])
+    whole.evaluate(range(300), now, TUESDAY)
+
+    assert few.read() == whole.read()
+    assert few.read(table="history") == whole.read(table="history")
+
+
 def test_the_past_is_as_the_last_evaluation_until_then_left_it(audiences):
     audiences.evaluate([1, 2], {"a": [1]}, MONDAY)
     audiences.evaluate([1, 2], {"a": [2]}, TUESDAY)
