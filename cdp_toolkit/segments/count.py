@@ -1,12 +1,14 @@
 """How many a rule finds, exactly, bucket by bucket: it can be watched, and left at any time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, cast
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdp_toolkit.engines import Engine
+from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import evaluate
@@ -42,7 +44,8 @@ def count(
     timezone: str = "UTC",
     segments: Sequence[Segment] = (),
     bucket_size: int = BUCKET_SIZE,
-) -> Iterator[Counted]:
+    is_wanted: Callable[[], bool] = lambda: True,
+) -> Generator[Counted]:
     """Count a segment.
 
     Parameters
@@ -63,11 +66,14 @@ def count(
         Segments that the rule may name.
     bucket_size
         About how many profiles are looked at together.
+    is_wanted
+        Is asked before each table that is read, also where profiles behind a relation are judged before the first bucket;
+        the count ends without an answer once it says no.
 
     Yields
     ------
     Counted
-        After each bucket; the last one is the answer. Whoever stops asking ends the count.
+        After each bucket; the last one, of all profiles, is the answer. Whoever stops asking ends the count.
 
     Raises
     ------
@@ -76,14 +82,37 @@ def count(
     """
     chosen = segment.model_copy(update={"status": "active"})
     others = [each for each in segments if each.name != segment.name]
+    watched = cast("Engine", _Watched(engine, is_wanted))
     evaluation = evaluate(
         [*others, chosen], scan, model, as_of=as_of, timezone=timezone, only=[chosen.name], bucket_size=bucket_size,
-        engine=engine,
+        engine=watched,
     )  # fmt: skip
     for error in evaluation.failed.values():
         raise error
     looked_at = members = 0
-    for part in evaluation.parts():
-        flags = part.collect(engine)
-        looked_at, members = looked_at + len(flags), members + int(pc.sum(flags[chosen.name]).as_py() or 0)
-        yield Counted(looked_at, members)
+    try:
+        for part in evaluation.parts():
+            flags = part.collect(engine)
+            looked_at, members = looked_at + len(flags), members + int(pc.sum(flags[chosen.name]).as_py() or 0)
+            yield Counted(looked_at, members)
+    except _UnwantedError:
+        return
+
+
+class _UnwantedError(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class _Watched:
+    """An engine that runs nothing more once the answer is not wanted."""
+
+    def __init__(self, engine: Engine, is_wanted: Callable[[], bool]) -> None:
+        self._engine, self._is_wanted = engine, is_wanted
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def collect(self, frame: Frame) -> pa.Table:
+        if not self._is_wanted():
+            raise _UnwantedError
+        return self._engine.collect(frame)

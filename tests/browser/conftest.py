@@ -1,6 +1,7 @@
 """A made-up world in a JupyterLab of its own; screenshots go where a build keeps them."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def browser(request, lab):
 @pytest.fixture(autouse=True)
 def shot(browser, request):
     """Take pictures by name; a test that takes none leaves how it ended, and one that fails does so besides."""
-    taken, name = [], request.node.name.removeprefix("test_")
+    taken, name = [], re.sub(r"\W+", "_", request.node.name.removeprefix("test_")).strip("_")
 
     def take(name, of=None):
         SHOTS.mkdir(parents=True, exist_ok=True)

@@ -197,6 +197,7 @@ def test_a_count_tells_how_far_it_has_come_and_is_dropped_when_nobody_asks_on(fe
     counting.close()
 
     assert 0 < first.looked_at < few.seen.total
+    assert list(few.counting(lambda: False)) == []
     rest = list(few.counting())
     assert len(rest) > 3
     assert [each.looked_at for each in rest] == sorted({each.looked_at for each in rest})

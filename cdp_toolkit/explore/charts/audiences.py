@@ -103,7 +103,7 @@ def backtest(sizes: pl.DataFrame, title: str) -> alt.LayerChart:
     """
     words = pl.when("is_known_then").then(pl.lit("profiles as they were")).otherwise(pl.lit("oldest profiles"))
     base = alt.Chart(sizes.with_columns(profiles=words)).encode(
-        x=alt.X("at:T", title="evaluated as of (UTC)", axis=alt.Axis(grid=False, tickCount=5)),
+        x=alt.X("at:T", title="evaluated as of (UTC)", axis=alt.Axis(grid=False, tickCount=5, format="%-d %b %y")),
         y=alt.Y("members:Q", title="members", axis=alt.Axis(grid=True, format=",d", tickCount=5, tickMinStep=1)),
         tooltip=["at:T", alt.Tooltip("members:Q", format=",d"), alt.Tooltip("total:Q", format=",d"), "known_at:T"],
     )

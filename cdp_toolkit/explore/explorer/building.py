@@ -153,15 +153,20 @@ class Building:
         """What a rule that cannot be evaluated raises."""
         return (CdpError, *self.ws.lake.engine.errors)
 
-    def counting(self) -> Generator[Counted]:
+    def counting(self, is_wanted: Callable[[], bool] = lambda: True) -> Generator[Counted]:
         """Count the audience as it stands now, whatever it becomes meanwhile.
+
+        Parameters
+        ----------
+        is_wanted
+            Whether anybody waits for the answer; the count ends where it says no.
 
         Returns
         -------
         Generator of Counted
             How far the count has come, bucket by bucket.
         """
-        return self.ground.counting(self._counted)
+        return self.ground.counting(self._counted, is_wanted)
 
     def count(self) -> int:
         """Count the audience exactly; a count that takes longer shows how far it has come, and may be interrupted.

@@ -186,13 +186,15 @@ class Ground:
             seconds=time.perf_counter() - began,
         )  # fmt: skip
 
-    def counting(self, segment: Segment) -> Generator[Counted]:
+    def counting(self, segment: Segment, is_wanted: Callable[[], bool] = lambda: True) -> Generator[Counted]:
         """Count an audience exactly.
 
         Parameters
         ----------
         segment
             The audience.
+        is_wanted
+            Whether anybody waits for the answer; the count ends where it says no.
 
         Yields
         ------
@@ -203,7 +205,7 @@ class Ground:
         others = list(self.segments.values())
         yield from count(
             segment, self.scan, self.ws.model, lake.engine, as_of=self.as_of, timezone=zone, segments=others,
-            bucket_size=self.bucket_size,
+            bucket_size=self.bucket_size, is_wanted=is_wanted,
         )  # fmt: skip
 
     def open(self, says: Callable[[str], None]) -> None:

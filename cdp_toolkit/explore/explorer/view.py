@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,27 +86,24 @@ class ExplorerView(anywidget.AnyWidget):
         self._count()
 
     def _count(self) -> None:
-        """Count exactly what was estimated, after a pause; the next change or a stop ends it between two buckets."""
+        """Count exactly what was estimated, after a pause; the next change or a stop ends it between two tables."""
         self._counted += 1
         building, mine = self._building, self._counted
         if building.seen is None or building.seen.interval is None or building.problem:
             self.count = {"state": "none"}
             return
         self.count = {"state": "counting", "share": 0.0, "members": 0}
-        counting, total = building.counting(), max(building.seen.total, 1)
+        counting, total = building.counting(lambda: mine == self._counted), max(building.seen.total, 1)
 
         def work() -> Counted | Exception | None:
-            so_far = None
+            found = None
             try:
-                while mine == self._counted and (each := next(counting, None)) is not None:
-                    so_far = each
-                    share = {"state": "counting", "share": each.looked_at / total, "members": each.members}
-                    tell(lambda shown=share: self._show(mine, shown))  # type: ignore[misc]
+                for found in counting:
+                    so_far = {"state": "counting", "share": found.looked_at / total, "members": found.members}
+                    tell(partial(self._show, mine, so_far))
             except building.refusals as error:
                 return error
-            finally:
-                counting.close()
-            return so_far
+            return found
 
         def ended(found: Counted | Exception | None) -> None:
             if isinstance(found, Exception):
