@@ -195,9 +195,10 @@ class _Profile:
     def _because(self, segment: str) -> str:
         if segment not in self.ws.segments:
             return "its file is gone"
-        lines = str(self.ws.explain(segment, self.profile)).splitlines()
-        facts = [line.strip() for line in lines if " = " in line and not line.lstrip().startswith(("✓", "✗", "?"))]
-        return self._hidden("; ".join(facts[:4]) or (lines[0] if lines else ""))
+        lines = [line.strip() for line in str(self.ws.explain(segment, self.profile)).splitlines()]
+        rows = [line.partition(": ")[2] for line in lines if line.startswith("✓ row ")]
+        values = [line for line in lines if " = " in line and not line.startswith(("✓", "✗", "?"))]
+        return self._hidden("; ".join([*values, *rows][:4]) or (lines[0] if lines else ""))
 
 
 def _drawn(found: Any, is_masked: bool, _: pl.DataFrame) -> Any:  # noqa: FBT001 - as a card calls it

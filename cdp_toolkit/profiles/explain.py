@@ -7,6 +7,7 @@ import narwhals as nw
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Entity
 from cdp_toolkit.profiles.merge import ORDER, UNITED, merge_origins
+from cdp_toolkit.profiles.page import text
 from cdp_toolkit.profiles.policies import Policy
 
 _EARLIEST = ""
@@ -55,7 +56,7 @@ def origins(
             shown.append(
                 {"column": column, "value": winner[column], "source_key": winner["source_key"],
                  "updated_at": winner["updated_at"], "rule": str(policy.rule(entity.name, column)),
-                 "others": list(dict.fromkeys(map(str, said)))}
+                 "others": list(dict.fromkeys(map(text, said)))}
             )  # fmt: skip
     return shown
 

@@ -135,7 +135,7 @@ def test_a_list_comes_from_one_record_too(records, engine, model):
     told = origins(found, ids, model.entity("account"), engine, profile_id=1)
 
     assert [(each["value"], each["others"]) for each in told if each["column"] == "related_keys"] == [
-        (["b@x.S"], ["['a@x.S']"])
+        (["b@x.S"], ["a@x.S"])
     ]
 
 
