@@ -4,7 +4,7 @@ SPARK := .venv/.ready-spark
 BIN := .venv/bin
 DEMO ?= demo
 
-.PHONY: help setup demo test test-spark test-browser check lab bench docs lock clean
+.PHONY: help setup demo test test-spark test-cluster test-browser check lab bench docs lock clean
 .DEFAULT_GOAL := help
 
 help: ## show this list
@@ -27,12 +27,22 @@ $(SPARK): $(STAMP) requirements-spark.lock
 test: $(STAMP) ## run all tests that need no cluster
 	$(BIN)/pytest --numprocesses=auto --dist=worksteal --quiet -m "not spark and not browser"
 
-# What Sail is held to; see docs/engines.md for what it does not do yet. In one process: in a worker of pytest-xdist the main
+# What Sail is held to. In one process: in a worker of pytest-xdist the main
 # module has neither a file nor a spec, and pyspark takes that for a doctest of its own and looks for a whole Spark.
 SPARK_TESTS ?= tests/engines tests/line/test_engines.py tests/lake tests/identity/test_graph.py tests/segments/test_meaning.py tests/segments/test_chains.py
 
 test-spark: $(SPARK) ## run the tests of the engine spark, on Sail
 	$(BIN)/pytest --quiet -m spark $(SPARK_TESTS)
+
+# Spark itself, which needs Java 17; only the jars of the wheel are used, so it stands apart from the client in .venv.
+CLUSTER := .spark/.ready
+
+$(CLUSTER): $(SPARK)
+	$(BIN)/python -m pip install --quiet --no-deps --target .spark pyspark==$$($(BIN)/python -c 'import pyspark; print(pyspark.__version__)')
+	@touch $@
+
+test-cluster: $(CLUSTER) ## run the line on Spark with two workers, one of which is killed (Java 17; ten minutes)
+	$(BIN)/pytest --quiet -m spark tests/line/test_cluster.py
 
 # Screenshots are kept in build/screenshots, or where CDP_SCREENSHOTS says.
 test-browser: $(STAMP) ## run the notebooks in a JupyterLab, in Chromium
@@ -65,4 +75,4 @@ lock: $(STAMP) ## pin the dependencies of pyproject.toml again
 		$$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock | sort -u)
 
 clean: ## remove everything that can be made again
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist $(DEMO)
+	rm -rf .venv .spark .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist $(DEMO)
