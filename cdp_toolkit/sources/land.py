@@ -16,7 +16,7 @@ from cdp_toolkit.lake import Lake
 from cdp_toolkit.sources.fields import record_fields
 from cdp_toolkit.sources.known import Known
 from cdp_toolkit.sources.progress import Progress
-from cdp_toolkit.sources.source import Batch, Cursor, Linked, Metered, Noted, Object, Source, SourceFailure
+from cdp_toolkit.sources.source import Batch, Cursor, Linked, Metered, Noted, Object, Sifting, Source, SourceFailure
 
 _STAMPS = pa.schema([("_batch", pa.int64()), ("_loaded_at", pa.timestamp("us", "UTC"))])
 _RESERVED = ("_batch", "_loaded_at")
@@ -99,6 +99,8 @@ class _Landing:
     def all(self) -> None:
         if isinstance(self.source, Linked):
             self.source.link(lambda name, columns: self.lake.delivered(self._table(name), columns))
+        if isinstance(self.source, Sifting) and self.check is not None:
+            self.source.sift(self.check)
         if isinstance(self.source, Metered):
             known = self.lake.objects(self.name)
             self.source.budget.recall([self.lake.landed(self._table(each))[1] for each in known])

@@ -191,6 +191,41 @@ class Named(Protocol):
         ...
 
 
+@runtime_checkable
+class Sifting(Protocol):
+    """A source that keeps apart itself what its mapping refuses, since its messages do not come again."""
+
+    def sift(self, check: "Callable[[str, Sequence[str]], None]") -> None:
+        """Learn what the mapping refuses; called before anything is read.
+
+        Parameters
+        ----------
+        check
+            Refuses rows by their object and the names of their columns, with a ``SourceError``.
+        """
+        ...
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A source whose messages wait to be loaded, again and again."""
+
+    def waiting(self) -> int:
+        """Return how many messages wait.
+
+        Returns
+        -------
+        int
+            0 if a load would find none.
+
+        Raises
+        ------
+        ConnectorStopped
+            If that cannot be told.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class SourceFailure:
     """A part that could not be read.

@@ -6,10 +6,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from cdp_toolkit.entities.mapping import SourceMapping
-from cdp_toolkit.errors import SourceError
 from cdp_toolkit.sources.inlets import InletSettings
+from cdp_toolkit.sources.messages import flaw_of
 
-_OURS = frozenset({"_batch", "_loaded_at", "_file", "_line", "_problem", "_raw"})
 _KEPT = 1024
 
 
@@ -56,11 +55,4 @@ class Inlet:
     def _flaw(self, name: str, keys: tuple[str, ...]) -> str | None:
         if self.mapping.find(name) is None:
             return f"There is no object {name!r} in the mapping."
-        folded = [key.casefold() for key in keys]
-        if twins := {key for key in folded if folded.count(key) > 1} or _OURS & {*keys}:
-            return f"The key {min(twins)!r} cannot be there, or is there twice."
-        try:
-            self.mapping.check_columns(name, keys)
-        except SourceError as error:
-            return error.message
-        return None
+        return flaw_of(name, keys, self.mapping.check_columns)

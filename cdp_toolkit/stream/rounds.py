@@ -190,7 +190,7 @@ class Rounds:
                 for _ in range(_ROUNDS_A_PROCESS):
                     started = time.monotonic()
                     is_brief = started < whole_at + self._whole_every_s
-                    if not is_brief or self._waiting():
+                    if not is_brief or self._is_awaited():
                         found = self._once(pool, is_brief=is_brief)
                         if found is None:
                             break
@@ -198,6 +198,12 @@ class Rounds:
                     left = self._every_s - (time.monotonic() - started)
                     if self._ending.wait(max(left, 0)):
                         return
+
+    def _is_awaited(self) -> bool:
+        try:
+            return self._waiting() > 0
+        except CdpError:  # the round will tell
+            return True
 
     def _once(self, pool: ProcessPoolExecutor, *, is_brief: bool) -> Round | None:
         """Carry out a round, and return what it did; None if its process is not there for the next."""

@@ -14,6 +14,7 @@ from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.sources.inlets import InletSettings, StreamSettings, log_file
 from cdp_toolkit.sources.log import MessageLog
 from cdp_toolkit.sources.settings import read_settings
+from cdp_toolkit.sources.source import Streaming
 from cdp_toolkit.stream.appender import Appender
 from cdp_toolkit.stream.audit import Audit
 from cdp_toolkit.stream.inlet import Inlet
@@ -56,13 +57,20 @@ def serve(
     settings = StreamSettings.model_validate(
         workspace.settings.stream.model_dump() | {name: value for name, value in changed.items() if value is not None}
     )
-    inlets, metrics, log = inlets_of(workspace), Metrics(), _log(workspace, settings)
+    names, metrics = streamed(workspace), Metrics()
+    if not names:
+        raise ConfigError(
+            "The workspace has no source that messages are sent to.",
+            where=str(workspace.folder / "cdp.yaml"),
+            hint="Add a source of `type: inlet` or `type: nats`, see docs/streaming.md.",
+        )
+    sources = [source for name in names if isinstance(source := workspace.sources[name][1], Streaming)]
     rounds = Rounds(
         workspace.folder,
-        tuple(inlets),
+        names,
         every_s=settings.every_s,
         whole_every_s=settings.whole_every_s,
-        waiting=lambda: log.backlog().messages,
+        waiting=lambda: sum(each.waiting() for each in sources),
         metrics=metrics,
         tell=lambda each: tell(_sentence(each)),
         is_activated=is_activated,
@@ -70,7 +78,7 @@ def serve(
     with _alone(workspace.folder), _listening(settings) as listener:
         host, port = listener.getsockname()[:2]
         kind = "https" if settings.certificate else "http"
-        tell(f"Taking messages for {', '.join(inlets)} at {kind}://{host}:{port}")
+        tell(f"Taking messages for {', '.join(names)} at {kind}://{host}:{port}")
         if is_stitched:
             rounds.start()
         try:
@@ -92,18 +100,8 @@ def inlets_of(workspace: Workspace) -> dict[str, Inlet]:
     dict
         Inlets by name.
 
-    Raises
-    ------
-    ConfigError
-        If there is none.
     """
     told = {name: each for name, each in workspace.settings.sources.items() if each.get("type") == "inlet"}
-    if not told:
-        raise ConfigError(
-            "The workspace has no inlet.",
-            where=str(workspace.folder / "cdp.yaml"),
-            hint="Add a source of `type: inlet`, see docs/streaming.md.",
-        )
     return {
         name: Inlet(
             name,
@@ -112,6 +110,22 @@ def inlets_of(workspace: Workspace) -> dict[str, Inlet]:
         )
         for name, each in told.items()
     }
+
+
+def streamed(workspace: Workspace) -> tuple[str, ...]:
+    """Return the sources that rounds load: those whose messages wait.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+
+    Returns
+    -------
+    tuple of str
+        Their names; others are loaded by the batch line.
+    """
+    return tuple(name for name, (_, source) in workspace.sources.items() if isinstance(source, Streaming))
 
 
 def application(workspace: Workspace, settings: StreamSettings, metrics: Metrics) -> Starlette:

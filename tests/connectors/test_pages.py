@@ -12,11 +12,13 @@ from cdp_toolkit.connectors.hubspot.destination import ListSettings
 from cdp_toolkit.connectors.hubspot.source import HubSpotSettings
 from cdp_toolkit.connectors.linkedin.destination import MatchedAudienceSettings
 from cdp_toolkit.connectors.meta.destination import CustomAudienceSettings
+from cdp_toolkit.connectors.nats.source import NatsSettings
 from cdp_toolkit.connectors.salesforce import answers as salesforce
 from cdp_toolkit.connectors.salesforce import login
 from cdp_toolkit.connectors.salesforce.campaign import CampaignSettings
 from cdp_toolkit.connectors.salesforce.field_updates import FieldSettings
 from cdp_toolkit.connectors.salesforce.source import SalesforceSettings
+from cdp_toolkit.sources.inlets import InletSettings, StreamSettings
 
 PAGES = Path(__file__).parents[2] / "docs"
 
@@ -32,6 +34,9 @@ PAGES = Path(__file__).parents[2] / "docs"
         ("destinations/salesforce", CampaignSettings),
         ("destinations/salesforce", FieldSettings),
         ("sources/dynamics", DynamicsSettings),
+        ("streaming", NatsSettings),
+        ("streaming", InletSettings),
+        ("streaming", StreamSettings),
         ("sources/hubspot", HubSpotSettings),
         ("sources/salesforce", SalesforceSettings),
     ],

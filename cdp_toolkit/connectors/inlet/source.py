@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pydantic_core import from_json
 
 from cdp_toolkit.sources.inlets import InletSettings, log_file
 from cdp_toolkit.sources.log import MessageLog
+from cdp_toolkit.sources.messages import rows_of
 from cdp_toolkit.sources.rows import as_texts
 from cdp_toolkit.sources.settings import read_settings
 from cdp_toolkit.sources.source import Batch, Cursor, Object
@@ -63,6 +63,10 @@ class InletSource:
         """Return nothing; see ``Source.unknown``."""
         return []
 
+    def waiting(self) -> int:
+        """Return how many messages wait, of all inlets; see ``Streaming.waiting``."""
+        return self._log.backlog().messages
+
     def read(self, object: Object, cursor: Cursor) -> Iterator[Batch]:  # noqa: A002 - the contract's noun
         """Read the messages that came since; see ``Source.read``."""
         last = int(cursor.get("seq", 0))
@@ -78,17 +82,4 @@ class InletSource:
 
 
 def _opened(messages: Sequence[tuple[int, str, str | None]], part: str) -> pa.RecordBatchReader:
-    return as_texts(_rows(messages), part)
-
-
-def _rows(messages: Sequence[tuple[int, str, str | None]]) -> Iterator[dict[str, Any]]:
-    """Return messages as rows, in which a key is spelt as it was first: senders do not agree on large and small letters."""
-    spelt: dict[str, str] = {}
-    first: dict[str, str] = {}
-    for _, body, problem in messages:
-        row = {} if problem else from_json(body)
-        for name in row:
-            if name not in spelt:
-                spelt[name] = first.setdefault(name.casefold(), name)
-        kept = {spelt[name]: value for name, value in row.items()}
-        yield kept | {"_problem": problem, "_raw": body if problem else None}
+    return as_texts(rows_of((body, problem) for _, body, problem in messages), part)

@@ -1,0 +1,1 @@
+"""Messages of a NATS JetStream, as a source."""
