@@ -145,3 +145,41 @@ def test_many_small_files_become_few_and_hold_the_same(lake, rows):
     version = lake.head("activation/attempts")
     assert len(lake.deltas.snapshot("activation/attempts", version).files) == 1
     assert rows(lake.scan("activation/attempts"), "destination") == ["out"] * 101
+
+
+def _append(lake, frame, number):
+    with lake.run("stitch") as run:
+        run.append("identity/person_ids", frame({"source_key": [f"{number}@a.B"], "profile_id": [number]}))
+
+
+def test_a_table_that_is_appended_to_again_and_again_keeps_few_files(lake, frame, rows):
+    for number in range(70):
+        _append(lake, frame, number)
+
+    found = lake.deltas.snapshot("identity/person_ids", lake.version("identity/person_ids"))
+    assert len(found.files) < 40
+    assert sorted(rows(lake.scan("identity/person_ids"), "profile_id")) == list(range(70))
+    assert len(lake.log.rows()) == 70
+
+
+def test_rows_that_were_only_joined_into_one_file_are_not_new(lake, frame, rows):
+    for number in range(30):
+        _append(lake, frame, number)
+    then = lake.version("identity/person_ids")
+    for number in range(30, 36):  # the table joins its files on the way
+        _append(lake, frame, number)
+
+    gone, come = lake.differing("identity/person_ids", then, lake.version("identity/person_ids"))
+    assert rows(gone, "profile_id") == []
+    assert rows(come, "profile_id") == [30, 31, 32, 33, 34, 35]
+
+
+def test_rows_that_are_taken_out_are_gone_from_the_next_version_only(lake, frame, rows):
+    with lake.run("stitch") as run:
+        run.replace("identity/person_ids", frame(IDS))
+    with lake.run("stitch") as run:
+        run.remove("identity/person_ids", "source_key", ["1@a.B", "it's none"])
+        meanwhile = rows(lake.scan("identity/person_ids"), "profile_id")
+
+    assert meanwhile == [1, 2]
+    assert rows(lake.scan("identity/person_ids"), "profile_id") == [2]
