@@ -16,17 +16,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from cdp_toolkit.lake.bits import few_numbers, set_bits, unpack
 from cdp_toolkit.lake.tables import Table
 from cdp_toolkit.model.types import arrow_type
 
 _BUCKET_BITS = 59
 """Ids have 63 bits, so there are 16 buckets: at 10M profiles the bits of a segment in one of them are about 80 kB."""
 
-Bits = npt.NDArray[np.uint8]
 Ids = npt.NDArray[np.int64]
 
 _Id = TypeVar("_Id", int, Ids)
-_NUMBER = np.dtype("<u4")
 _ID = np.dtype("<i8")
 _ROWS_A_BATCH = 1 << 17
 
@@ -62,139 +61,6 @@ def bucket_of(profile_id: _Id) -> _Id:
         0 to 15, in the order of the ids.
     """
     return profile_id >> _BUCKET_BITS
-
-
-def pack(bits: Bits) -> tuple[int, bytes]:
-    """Return bits as a row keeps them.
-
-    Parameters
-    ----------
-    bits
-        One bit a profile of the bucket, eight to a byte, the lowest first.
-
-    Returns
-    -------
-    count, data
-        How many are set, and the shorter of their numbers and the bits themselves.
-    """
-    count = int(np.bitwise_count(bits).sum(dtype=np.int64))
-    if _NUMBER.itemsize * count <= len(bits):
-        return count, _gaps(set_bits(bits))
-    return count, bits.tobytes()
-
-
-def pack_numbers(numbers: npt.NDArray[np.int64], size: int) -> tuple[int, bytes]:
-    """Return numbers as a row keeps them.
-
-    Parameters
-    ----------
-    numbers
-        Numbers of profiles of a bucket, each once, in any order.
-    size
-        How many profiles the bucket has.
-
-    Returns
-    -------
-    count, data
-        As ``pack`` gives them for the same bits.
-    """
-    if _NUMBER.itemsize * len(numbers) <= (size + 7) // 8:
-        return len(numbers), _gaps(np.sort(numbers))
-    return pack(to_bits(numbers, size))
-
-
-def to_bits(numbers: npt.NDArray[Any], size: int) -> Bits:
-    """Return numbers as bits.
-
-    Parameters
-    ----------
-    numbers
-        Numbers of profiles of a bucket.
-    size
-        How many profiles the bucket has.
-
-    Returns
-    -------
-    numpy.ndarray
-        Eight to a byte, the lowest first.
-    """
-    flags = np.zeros((size + 7) // 8 * 8, np.bool_)
-    flags[numbers] = True
-    return np.packbits(flags, bitorder="little")
-
-
-def unpack(count: int, data: bytes, size: int) -> Bits:
-    """Return what a row keeps as bits.
-
-    Parameters
-    ----------
-    count, data
-        As ``pack`` gave them.
-    size
-        How many profiles the bucket has by now.
-
-    Returns
-    -------
-    numpy.ndarray
-        One bit a profile of the bucket; may be changed.
-    """
-    if len(data) == _NUMBER.itemsize * count:
-        return to_bits(np.cumsum(np.frombuffer(data, _NUMBER)), size)
-    bits = np.zeros((size + 7) // 8, np.uint8)
-    bits[: len(data)] = np.frombuffer(data, np.uint8)
-    return bits
-
-
-def holds(count: int, data: bytes, numbers: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.bool_]:
-    """Tell which numbers a row keeps.
-
-    Parameters
-    ----------
-    count, data
-        As ``pack`` gave them.
-    numbers
-        Numbers of profiles of the bucket.
-    size
-        How many profiles the bucket has by now.
-
-    Returns
-    -------
-    numpy.ndarray
-        For each number whether it is kept.
-    """
-    if len(data) == _NUMBER.itemsize * count:
-        flags = np.zeros(size, np.bool_)
-        flags[np.cumsum(np.frombuffer(data, _NUMBER))] = True
-        return flags[numbers]
-    bits, places = np.frombuffer(data, np.uint8), numbers >> 3
-    kept: npt.NDArray[np.bool_] = (bits[np.minimum(places, len(bits) - 1)] >> (numbers & 7).astype(np.uint8)) & 1 == 1
-    return kept & (places < len(bits))
-
-
-def _gaps(numbers: npt.NDArray[np.int64]) -> bytes:
-    # Small where profiles lie close together, and so a third shorter once compressed.
-    gaps = numbers.astype(_NUMBER)
-    gaps[1:] -= gaps[:-1].copy()
-    return gaps.tobytes()
-
-
-def set_bits(bits: Bits) -> npt.NDArray[np.int64]:
-    """Return the numbers whose bit is set.
-
-    Parameters
-    ----------
-    bits
-        Eight to a byte, the lowest first.
-
-    Returns
-    -------
-    numpy.ndarray
-        Numbers in rising order.
-    """
-    (filled,) = np.nonzero(bits)
-    places = np.unpackbits(bits[filled, None], axis=1, bitorder="little")
-    byte, place = np.nonzero(places)
-    return filled[byte] * 8 + place
 
 
 class Numbering:
@@ -333,9 +199,8 @@ def _is_among(ids: Ids, among: Ids) -> npt.NDArray[np.bool_]:
 def _ids_of(numbering: Numbering, row: Mapping[str, Any]) -> Ids:
     ids = numbering.ids(row["entity"], row["bucket"])
     count, data = row["profiles"], row["bits"]
-    if len(data) == _NUMBER.itemsize * count:
-        return ids[np.cumsum(np.frombuffer(data, _NUMBER))]
-    return ids[set_bits(np.frombuffer(data, np.uint8))]
+    numbers = few_numbers(count, data)
+    return ids[set_bits(np.frombuffer(data, np.uint8)) if numbers is None else numbers]
 
 
 def _stretches(counts: Sequence[int]) -> Iterator[tuple[int, int]]:

@@ -5,7 +5,8 @@ from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.estimate import Preview, preview
 from cdp_toolkit.segments.evaluate import Evaluation, evaluate
 from cdp_toolkit.segments.explain import Explanation, explain
-from cdp_toolkit.segments.membership import Moves, membership
+from cdp_toolkit.segments.membership import Moves
+from cdp_toolkit.segments.standings import membership
 
 __all__ = [
     "Computed",

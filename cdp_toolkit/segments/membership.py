@@ -16,33 +16,24 @@ import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cdp_toolkit.engines import Engine, Frame
-from cdp_toolkit.lake.packed import (
+from cdp_toolkit.lake.bits import (
     Bits,
-    Ids,
-    Numbering,
-    bucket_of,
     holds,
+    joined,
+    moved_bits,
     pack,
     pack_numbers,
-    packed_schema,
     set_bits,
     to_bits,
-    unpack,
 )
+from cdp_toolkit.lake.packed import Ids, Numbering, bucket_of, packed_schema
 from cdp_toolkit.lake.tables import TABLES
 from cdp_toolkit.segments.evaluate import Part
+from cdp_toolkit.segments.standings import Packed
 
-MEMBERSHIP = packed_schema(TABLES["segments/membership"])
 HISTORY = packed_schema(TABLES["segments/history"]).append(pa.field("recorded_at", pa.timestamp("us", "UTC")))
-
-Packed = tuple[int, bytes]
-"""How many profiles, and their bits as a row keeps them."""
-
-Standing = tuple[str, datetime, datetime, datetime | None]
-"""Status, first entry, latest entry, exit."""
 
 _FEW = 16
 """Where fewer than one in so many profiles are evaluated, they are looked at one by one."""
@@ -56,27 +47,52 @@ _Move = tuple[str, str, Packed]
 
 @dataclass(frozen=True)
 class _Stretch:
-    """The profiles of one bucket that are evaluated: their numbers, which of the bucket they are, and who was in."""
+    """The profiles of one bucket that are evaluated.
+
+    Where they start among those of the part, their numbers, which of the bucket they are, and who was in.
+    """
 
     bucket: int
+    start: int
     numbers: npt.NDArray[np.int64]
     asked: npt.NDArray[np.bool_]
     before: Mapping[str, Sequence[Packed]]
 
-    def moves(self, segment: str, now: npt.NDArray[np.int64]) -> Iterator[_Move]:
+    def moves(self, segment: str, flags: Bits) -> Iterator[_Move]:
+        """Return who moved; ``flags`` are of the evaluated profiles, in the order of their ids."""
         size, was = len(self.asked), self.before.get(segment, [])
-        if not was:
-            yield segment, "entered", pack_numbers(now, size)
-        elif len(self._chosen) < size / _FEW:
+        if len(self._chosen) < size / _FEW:
+            now = self._numbers(flags)
+            if not was:
+                yield segment, "entered", pack_numbers(now, size)
+                return
             is_in = np.zeros(len(self._chosen), np.bool_)
             is_in[np.searchsorted(self._chosen, now)] = True
             was_in = reduce(or_, (holds(*each, self._chosen, size) for each in was))
             yield segment, "entered", pack_numbers(self._chosen[is_in & ~was_in], size)
             yield segment, "exited", pack_numbers(self._chosen[was_in & ~is_in], size)
-        elif not self._is_whole or was != [pack_numbers(now, size)]:
-            after, earlier = to_bits(now, size), _joined(was, size)
+            return
+        after = self._bits(flags)
+        if not was:
+            yield segment, "entered", pack(after)
+        elif not self._is_whole or was != [pack(after)]:
+            earlier = joined(was, size)
             yield segment, "entered", pack(after & ~earlier)
             yield segment, "exited", pack(earlier & ~after & np.packbits(self.asked, bitorder="little"))
+
+    def _numbers(self, flags: Bits) -> npt.NDArray[np.int64]:
+        return self.numbers[set_bits(moved_bits(flags, self.start, self.start + len(self.numbers)))]
+
+    def _bits(self, flags: Bits) -> Bits:
+        if not self._is_in_order:
+            return to_bits(self._numbers(flags), len(self.asked))
+        first = int(self.numbers[0]) if len(self.numbers) else 0
+        return moved_bits(flags, self.start, self.start + len(self.numbers), to=first, size=len(self.asked))
+
+    @cached_property
+    def _is_in_order(self) -> bool:
+        """Whether the numbers follow each other, as they do until new profiles come."""
+        return bool((np.diff(self.numbers) == 1).all())
 
     @cached_property
     def _chosen(self) -> npt.NDArray[np.int64]:
@@ -133,18 +149,13 @@ class Moves:
 
     def _of_part(self, part: Part, flags: pa.Table, looked_at: Ids | None) -> Iterator[pa.Table]:
         ids = flags["profile_id"].to_numpy()
-        order = np.argsort(ids, kind="stable")  # nothing to do where they are in order
-        place = np.empty_like(order)
-        place[order] = np.arange(len(order))
-        stretches = list(self._stretches(part, ids[order], looked_at))
-        numbers = np.concatenate([each.numbers for each in stretches])
-        ends = np.cumsum([len(each.numbers) for each in stretches])
+        order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
+        stretches = list(self._stretches(part, ids if order is None else ids[order], looked_at))
         moves: list[list[_Move]] = [[] for _ in stretches]
         for segment in part.segments:
-            inside = np.sort(place[_true(flags[segment])])
-            cuts = [0, *np.searchsorted(inside, ends)]
-            for stretch, found, start, end in zip(stretches, moves, cuts[:-1], cuts[1:], strict=True):
-                found.extend(stretch.moves(segment, numbers[inside[start:end]]))
+            bits = _true(flags[segment], order)
+            for stretch, found in zip(stretches, moves, strict=True):
+                found.extend(stretch.moves(segment, bits))
         for stretch, found in zip(stretches, moves, strict=True):
             yield self._rows(part.entity, stretch.bucket, found)
 
@@ -160,7 +171,7 @@ class Moves:
             asked = (known >= first) & (True if end is None else known < end)
             if looked_at is not None:
                 asked &= np.isin(known, looked_at)
-            yield _Stretch(bucket, numbers, asked, self._members(part, bucket) if asked.any() else {})
+            yield _Stretch(bucket, int(start), numbers, asked, self._members(part, bucket) if asked.any() else {})
 
     def of_ended(self, segments: Collection[str]) -> Iterator[pa.Table]:
         """Return who leaves segments that are no more.
@@ -200,101 +211,10 @@ class Moves:
         return pa.table({name: columns[name] for name in HISTORY.names}, schema=HISTORY)
 
 
-def membership(
-    previous: Frame | None, moves: pa.Table, numbering: Numbering, engine: Engine
-) -> Iterator[pa.RecordBatch]:
-    """Return everyone's standing after moves.
-
-    Parameters
-    ----------
-    previous
-        ``segments/membership`` before, as it is on disk; None where the moves are all that ever happened.
-    moves
-        Rows of ``segments/history`` as they are on disk.
-    numbering
-        How many profiles there are a bucket.
-    engine
-        Reads, a bucket at a time.
-
-    Yields
-    ------
-    pyarrow.RecordBatch
-        Rows of ``segments/membership`` as they are on disk. ``last_qualified_at`` is the latest entry and does not move
-        while a profile stays in.
-    """
-    places = {(row["entity"], row["bucket"]) for row in moves.select(["entity", "bucket"]).to_pylist()}
-    if previous is not None:
-        known = engine.collect(previous.select("entity", "bucket").unique(["entity", "bucket"]))
-        places |= {(row["entity"], row["bucket"]) for row in known.to_pylist()}
-    for entity, bucket in sorted(places):
-        is_here = (pc.field("entity") == entity) & (pc.field("bucket") == bucket)
-        own = moves.filter(is_here).sort_by("recorded_at").to_pylist()
-        before = _standings(previous, entity, bucket, engine)
-        size = len(numbering.ids(entity, bucket))
-        standings: dict[str, dict[Standing, Bits]] = {}
-        for move in own:
-            segment = move["segment"]
-            if segment not in standings:
-                packed = before.pop(segment, {})
-                standings[segment] = {standing: unpack(*each, size) for standing, each in packed.items()}
-            _move(standings[segment], move["change"], unpack(move["profiles"], move["bits"], size), move["changed_at"])
-        before |= {name: {each: pack(bits) for each, bits in own.items()} for name, own in standings.items()}
-        yield _batch(entity, bucket, before)
-
-
-def _true(flags: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """Return the rows where a flag is true."""
+def _true(flags: pa.ChunkedArray, order: npt.NDArray[np.int64] | None) -> Bits:
+    """Return flags as bits, false where they are null, in another order if one is given."""
     known = flags.fill_null(False).combine_chunks()
-    if known.offset or not len(known):
-        return np.asarray(pc.indices_nonzero(known), np.int64)
-    bits = np.frombuffer(known.buffers()[1], np.uint8)[: (len(known) + 7) // 8].copy()
-    if len(known) % 8:
-        bits[-1] &= (1 << len(known) % 8) - 1
-    return set_bits(bits)  # of 500,000 flags with 4,000 true: 0.1 ms, as an array of booleans 0.5 ms
-
-
-def _standings(previous: Frame | None, entity: str, bucket: int, engine: Engine) -> dict[str, dict[Standing, Packed]]:
-    if previous is None:
-        return {}
-    rows = engine.collect(previous.filter((nw.col("entity") == entity) & (nw.col("bucket") == bucket)))
-    found: dict[str, dict[Standing, Packed]] = {}
-    for row in rows.to_pylist():
-        standing = (row["status"], row["first_qualified_at"], row["last_qualified_at"], row["exited_at"])
-        found.setdefault(row["segment"], {})[standing] = (row["profiles"], row["bits"])
-    return found
-
-
-def _move(standings: dict[Standing, Bits], change: str, moving: Bits, at: datetime) -> None:
-    """Give the profiles that enter or leave their new standing."""
-    has_entered = change == "entered"
-    for standing in [each for each in standings if (each[0] == "exited") == has_entered]:
-        mine = standings[standing] & moving
-        if mine.any():
-            standings[standing] ^= mine
-            moving ^= mine
-            _, first, last, _ = standing
-            _put(standings, ("realized", first, at, None) if has_entered else ("exited", first, last, at), mine)
-    if has_entered and moving.any():
-        _put(standings, ("realized", at, at, None), moving)
-
-
-def _put(standings: dict[Standing, Bits], standing: Standing, bits: Bits) -> None:
-    standings[standing] = standings[standing] | bits if standing in standings else bits
-
-
-def _joined(rows: Iterable[Packed], size: int) -> Bits:
-    bits = np.zeros((size + 7) // 8, np.uint8)
-    for row in rows:
-        bits |= unpack(*row, size)
-    return bits
-
-
-def _batch(entity: str, bucket: int, standings: Mapping[str, Mapping[Standing, Packed]]) -> pa.RecordBatch:
-    columns: dict[str, list[Any]] = {name: [] for name in MEMBERSHIP.names}
-    for segment, groups in sorted(standings.items()):
-        for (status, first, last, left), (count, bits) in groups.items():
-            if count:
-                row = (segment, entity, status, first, last, left, bucket, count, bits)
-                for name, value in zip(MEMBERSHIP.names, row, strict=True):
-                    columns[name].append(value)
-    return pa.record_batch(columns, schema=MEMBERSHIP)
+    if order is not None or known.offset or not len(known):
+        values = known.to_numpy(zero_copy_only=False)
+        return np.packbits(values if order is None else values[order], bitorder="little")
+    return np.frombuffer(known.buffers()[1], np.uint8)[: (len(known) + 7) // 8]

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.lake.packed import Numbering
-from cdp_toolkit.segments.membership import HISTORY, MEMBERSHIP, membership
+from cdp_toolkit.segments.membership import HISTORY
+from cdp_toolkit.segments.standings import MEMBERSHIP, membership
 
 
 def looks(runs: Iterable[Mapping[str, Any]], segment: str) -> list[tuple[datetime, datetime]]:

@@ -16,9 +16,10 @@ from cdp_toolkit.segments.bindings import Bindings
 from cdp_toolkit.segments.changes import Again, Ids, Versions, again
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import Evaluation, evaluate
-from cdp_toolkit.segments.membership import HISTORY, MEMBERSHIP, Moves, membership
+from cdp_toolkit.segments.membership import HISTORY, Moves
 from cdp_toolkit.segments.pql.times import Clock
 from cdp_toolkit.segments.reading import UnclearError
+from cdp_toolkit.segments.standings import MEMBERSHIP, membership
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from cdp_toolkit.lake.packed import Numbering, unpacked
 from cdp_toolkit.lake.tables import TABLES
 from cdp_toolkit.segments.buckets import Bucket
 from cdp_toolkit.segments.evaluate import Part
-from cdp_toolkit.segments.membership import HISTORY, MEMBERSHIP, Moves, membership
+from cdp_toolkit.segments.membership import HISTORY, Moves
 from cdp_toolkit.segments.past import standing_at
+from cdp_toolkit.segments.standings import MEMBERSHIP, membership
 
 MONDAY, TUESDAY, FRIDAY = (datetime(2026, 3, day, tzinfo=UTC) for day in (2, 3, 6))
 ALL = tuple(TABLES["segments/membership"].columns)
