@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp_toolkit.destinations.batches import where
-from cdp_toolkit.destinations.destination import Batch, Outcome
+from cdp_toolkit.destinations.destination import DELIVERED, Batch, Outcome
 from cdp_toolkit.destinations.ledger import ATTEMPTS, LEDGER
 from cdp_toolkit.destinations.plan import Plan
 
@@ -61,14 +61,9 @@ class Answers:
         outcomes
             One per row.
         """
-        columns: dict[str, list[str | None]] = {"outcome": [], "reason": [], "known_as": []}
-        for outcome in outcomes:
-            columns["outcome"].append(_OUTCOMES[outcome.status])
-            columns["reason"].append(outcome.reason)
-            columns["known_as"].append(outcome.known_as)
         said = batch.rows
-        for name, values in columns.items():
-            said = said.append_column(name, pa.array(values, pa.string()))
+        for name, values in _told(outcomes).items():
+            said = said.append_column(name, values)
         # The id that the destination gave a row stays until it gives another.
         known_as = pc.coalesce(said["known_as"], said["_known_as"])
         said = said.set_column(said.column_names.index("known_as"), "known_as", known_as)
@@ -185,6 +180,19 @@ def counted(rows: pa.Table) -> dict[str, int]:
             case _ if row["action"] in _COUNTED:
                 counts[_COUNTED[row["action"]]] += row["count_all"]
     return counts
+
+
+def _told(outcomes: Sequence[Outcome]) -> dict[str, pa.Array]:
+    first = outcomes[0] if outcomes else DELIVERED
+    if outcomes.count(first) == len(outcomes):  # a file of a million rows has one answer
+        same = {"outcome": _OUTCOMES[first.status], "reason": first.reason, "known_as": first.known_as}
+        return {name: pa.repeat(pa.scalar(value, pa.string()), len(outcomes)) for name, value in same.items()}
+    columns = {
+        "outcome": [_OUTCOMES[each.status] for each in outcomes],
+        "reason": [each.reason for each in outcomes],
+        "known_as": [each.known_as for each in outcomes],
+    }
+    return {name: pa.array(values, pa.string()) for name, values in columns.items()}
 
 
 def _plain(rows: pa.Table) -> pa.Table:

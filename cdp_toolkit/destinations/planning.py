@@ -1,16 +1,17 @@
 """From audiences, profiles and the ledger to a plan."""
 
 import hashlib
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import narwhals as nw
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv
 
-from cdp_toolkit.destinations.batches import priced
+from cdp_toolkit.destinations.batches import priced, where
 from cdp_toolkit.destinations.candidates import (
     as_known,
     candidates,
@@ -30,6 +31,8 @@ from cdp_toolkit.destinations.policies import Frequency, Policies
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.model import Entity
+
+_COUNTED = {"_audience": "audience", "_action": "action", "_reason": "reason", "_is_change": "is_change"}
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ def make_plan(
         raise ValueError("A connection that requires a source is planned with the records of its people.")
 
     channel = destination.consent if f"consent_{destination.consent}" in entity.fields else None
-    current = current_members(members, destination)
+    current = engine.materialise(current_members(members, destination))  # counted besides
     found = candidates(current, profiles, columns, channel=channel)
     if records is not None and connection.requires_source is not None:
         found = as_known(found, known_identities(profiles, records, connection, columns, engine), connection)
@@ -128,7 +131,7 @@ def make_plan(
     rows = engine.collect(wanted.select(*PLAN_COLUMNS, *columns).sort(*KEYS))
     newest = engine.collect(history.select(nw.col("entry").max().fill_null(0)))["entry"][0].as_py()
     plan_id = _identify(destination, mode, rows, newest)
-    made = Plan(plan_id, destination.name, mode, as_of, rows, engine.collect(_counted(changes)))
+    made = Plan(plan_id, destination.name, mode, as_of, rows, _counted(rows, engine.collect(_sizes(current))))
     return priced(made, connection.limits)
 
 
@@ -149,18 +152,40 @@ def _mode(destination: Destination, connection: Connection, entity: Entity) -> M
     return mode
 
 
-def _counted(changes: Frame) -> Frame:
-    named = changes.select(
-        audience="_audience", action="_action", reason="_reason", is_change=nw.col("_is_change").cast(nw.Boolean)
-    )
-    by = ["audience", "action", "reason", "is_change"]
-    return named.group_by(by).agg(rows=nw.len().cast(nw.Int64)).sort(by)
+def _sizes(current: Frame) -> Frame:
+    return current.group_by("_audience").agg(rows=nw.len().cast(nw.Int64))
+
+
+def _counted(rows: pa.Table, sizes: pa.Table) -> pa.Table:
+    """Count what happens to members; who is kept is no row, and is counted by what is left of each audience."""
+    counts = rows.group_by(list(_COUNTED)).aggregate([([], "count_all")]).rename_columns([*_COUNTED.values(), "rows"])
+    left = dict(zip(*(sizes[name].to_pylist() for name in ("_audience", "rows")), strict=True))
+    for row in counts.to_pylist():
+        if row["action"] not in {"remove", "clear"}:
+            left[row["audience"]] -= row["rows"]
+    kept = [{"audience": each, "action": "keep", "is_change": False, "rows": left[each]} for each in left if left[each]]
+    counts = pa.concat_tables([counts, pa.Table.from_pylist(kept, counts.schema)])
+    return counts.sort_by([(name, "ascending") for name in _COUNTED.values()])
 
 
 def _identify(destination: Destination, mode: Mode, rows: pa.Table, newest: int) -> str:
-    changed = rows.filter(pc.field("_is_change")).select(["_audience", "_row_key", "_action", "_digest"])
-    text = pa.BufferOutputStream()
-    csv.write_csv(changed, text)
+    changed = where(rows, rows["_is_change"]).select(["_audience", "_row_key", "_action", "_digest"]).combine_chunks()
+    changed = changed.set_column(3, "_digest", pc.fill_null(changed["_digest"], 0))
     digest = hashlib.sha256(f"{destination.model_dump_json()}\n{mode}\n{newest}".encode())
-    digest.update(text.getvalue())
+    with pa.ipc.new_stream(_Digesting(digest), changed.schema) as stream:  # 1M rows: 0.05 s, as text 0.4 s
+        stream.write_table(changed)
     return digest.hexdigest()[:16]
+
+
+class _Digesting(io.RawIOBase):
+    """A file that is not kept: what is written to it goes into a digest."""
+
+    def __init__(self, digest: "hashlib._Hash") -> None:
+        self._digest = digest
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._digest.update(data)
+        return len(data)

@@ -57,7 +57,13 @@ class OpenRun:
             raise LakeError(f"The run {self.verb!r} has not ended.", where=self.run_id)
         return self.ended
 
-    def scan(self, name: str, *, only: Mapping[str, Sequence[str | int]] | None = None) -> Frame:
+    def scan(
+        self,
+        name: str,
+        *,
+        only: Mapping[str, Sequence[str | int]] | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Frame:
         """Return a table at the version that this run has pinned, or has just written.
 
         Parameters
@@ -66,6 +72,8 @@ class OpenRun:
             Folder and name of the table.
         only
             By column the values to look for: of a packed table nothing else is unpacked.
+        columns
+            Names of the columns; all by default.
 
         Returns
         -------
@@ -77,7 +85,7 @@ class OpenRun:
         NotYetError
             If no run has written the table.
         """
-        return self._store.scan(name, self._pinned(name), only=only)
+        return self._store.scan(name, self._pinned(name), only=only, columns=columns)
 
     def packed(self, name: str, *, only: Mapping[str, Sequence[str | int]] | None = None) -> Frame:
         """Return a table as it is on disk, at the version that ``scan`` would read.

@@ -83,7 +83,12 @@ class Store:
         return self.log.versions().get(name)
 
     def scan(
-        self, name: str, version: int | None = None, *, only: Mapping[str, Sequence[str | int]] | None = None
+        self,
+        name: str,
+        version: int | None = None,
+        *,
+        only: Mapping[str, Sequence[str | int]] | None = None,
+        columns: Sequence[str] | None = None,
     ) -> Frame:
         """Return a table as a lazy frame.
 
@@ -95,6 +100,8 @@ class Store:
             Version to read; the committed one by default.
         only
             By column the values to look for: of a packed table nothing else is unpacked.
+        columns
+            Names of the columns; all by default. Of a packed table nothing else is unpacked.
 
         Returns
         -------
@@ -109,7 +116,9 @@ class Store:
             If the lake has no such table.
         """
         rows = self.packed(name, version, only=only)
-        return self.unpacked(name, rows) if table(name, self.model).is_packed else rows
+        if table(name, self.model).is_packed:
+            return self.unpacked(name, rows, columns=columns)
+        return rows if columns is None else rows.select(*columns)
 
     def packed(
         self, name: str, version: int | None = None, *, only: Mapping[str, Sequence[str | int]] | None = None
@@ -254,7 +263,14 @@ class Store:
         head = self.head(name)
         return Numbering(None if head < 0 else self.engine.collect(self.packed(name, head)))
 
-    def unpacked(self, name: str, rows: Frame | pa.Table, *, among: Ids | None = None) -> Frame:
+    def unpacked(
+        self,
+        name: str,
+        rows: Frame | pa.Table,
+        *,
+        among: Ids | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Frame:
         """Return rows of a packed table as they are read.
 
         Parameters
@@ -265,15 +281,18 @@ class Store:
             Rows of it as they are on disk.
         among
             Ids of the profiles to look for; all by default.
+        columns
+            Names of the columns; all by default.
 
         Returns
         -------
         Frame
             One row a profile, made when the frame runs.
         """
-        columns = table(name, self.model).columns
-        schema = pa.schema([(each, arrow_type(kind)) for each, kind in columns.items()])
-        return self.engine.stream(schema, partial(self._batches, rows, columns, among))
+        every = table(name, self.model).columns
+        kinds = {each: every[each] for each in columns or every}
+        schema = pa.schema([(each, arrow_type(kind)) for each, kind in kinds.items()])
+        return self.engine.stream(schema, partial(self._batches, rows, kinds, among))
 
     def _batches(
         self, rows: Frame | pa.Table, columns: Mapping[str, str], among: Ids | None

@@ -72,7 +72,7 @@ def plan(tables: Lake | OpenRun, target: Target, engine: Engine, *, as_of: datet
     return make_plan(
         target.destination,
         target.connection,
-        tables.scan("segments/membership", only=is_in),
+        tables.scan("segments/membership", only=is_in, columns=("segment", "profile_id", "status")),
         tables.scan(f"profiles/{target.entity.name}"),
         of_destination(*told(tables, engine), target.name),
         engine=engine,

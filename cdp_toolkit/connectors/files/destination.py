@@ -110,8 +110,10 @@ class FilesConnection:
             All delivered: the file is there or it is not.
         """
         key = self.identity[0]
-        rows = pl.DataFrame(batch.rows)
-        keyed = rows.with_columns(pl.coalesce(key, pl.col("_row_key").cast(rows.schema[key])))
+        rows = pl.DataFrame(batch.rows.select(["_action", "_row_key", *self.fields]))
+        # Only a row to remove lacks its values.
+        own = pl.coalesce(key, pl.col("_row_key").cast(rows.schema[key])) if rows[key].has_nulls() else pl.col(key)
+        keyed = rows.with_columns(own)
         if batch.mode == "full":
             shown = keyed.filter(pl.col("_action") != "remove").select(*self.fields)
         else:
