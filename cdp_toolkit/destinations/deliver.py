@@ -22,6 +22,7 @@ Record = Callable[[str, pa.Table], None]
 # A write to the lake takes about 30 ms: answers wait for each other this long, so that it is a small part of the time.
 _ANSWERS_WAIT_S = 1.0
 _NOT_TRIED = Outcome("retry", "not tried after the connector stopped")
+_LEFT = Outcome("retry", "audiences changed before it was sent")
 
 
 @dataclass
@@ -34,13 +35,24 @@ class Delivered:
         Rows by what became of them: ``added``, ``updated``, ``removed``, ``refused`` (newly), ``failed``.
     failed
         One error per batch that failed; after a ``ConnectorStopped`` nothing else was tried.
+    is_outdated
+        Whether the plan was left before its end, since what it was made from has changed.
     """
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     failed: list[CdpError] = field(default_factory=list)
+    is_outdated: bool = False
 
 
-def deliver(plan: Plan, connection: Connection, record: Record, *, entry: int, at: datetime) -> Delivered:
+def deliver(
+    plan: Plan,
+    connection: Connection,
+    record: Record,
+    *,
+    entry: int,
+    at: datetime,
+    is_outdated: Callable[[], bool] = lambda: False,
+) -> Delivered:
     """Carry out a plan.
 
     Parameters
@@ -55,13 +67,16 @@ def deliver(plan: Plan, connection: Connection, record: Record, *, entry: int, a
         Number of the next entry, see ``ledger.next_entry``.
     at
         Time of the delivery.
+    is_outdated
+        Tells whether what the plan was made from has changed; asked, by several threads, before each batch but the
+        first. What was not handed over by then is left.
 
     Returns
     -------
     Delivered
         Counts and errors. What was not delivered is part of the next plan.
     """
-    delivery = _Delivery(connection, record, Answers(plan.destination, plan.id, entry, at))
+    delivery = _Delivery(connection, record, Answers(plan.destination, plan.id, entry, at), is_outdated)
     delivery.carry_out(plan)
     return delivery.done
 
@@ -69,7 +84,9 @@ def deliver(plan: Plan, connection: Connection, record: Record, *, entry: int, a
 class _Delivery:
     """Batches wait in the workers' queue, so that none of them waits while attempts and answers are written."""
 
-    def __init__(self, connection: Connection, record: Record, answers: Answers) -> None:
+    def __init__(
+        self, connection: Connection, record: Record, answers: Answers, is_outdated: Callable[[], bool]
+    ) -> None:
         self.done = Delivered()
         self._connection = connection
         self._record = record
@@ -77,27 +94,38 @@ class _Delivery:
         self._workers = ThreadPoolExecutor(connection.limits.concurrency)
         self._running: dict[Future[Sequence[Outcome]], Batch] = {}
         self._stopped = threading.Event()
+        self._is_outdated = is_outdated
         self._written_at = time.monotonic()
 
     def carry_out(self, plan: Plan) -> None:
         limits = self._connection.limits
+        is_first = True
         try:
             for wave in waves(batches(plan, limits), limits):
+                if self.done.is_outdated:
+                    break
                 if self._stopped.is_set():
                     self.done.counts["failed"] += sum(changes(batch) for batch in wave)
                     continue
                 self._record(ATTEMPTS_TABLE, self._answers.attempts(wave))
-                self._running |= {self._workers.submit(self._try, batch): batch for batch in wave}
+                for batch in wave:
+                    self._running[self._workers.submit(self._try, batch, is_first=is_first)] = batch
+                    is_first = False
                 self._collect(leave=2 * limits.concurrency)
             self._collect(leave=0)
         finally:
             self._workers.shutdown(cancel_futures=True)
-        self._answers.add_settled(plan)
+        if not self.done.is_outdated:
+            self._answers.add_settled(plan)
         self._write()
 
-    def _try(self, batch: Batch) -> Sequence[Outcome]:
+    def _try(self, batch: Batch, *, is_first: bool) -> Sequence[Outcome]:
         if self._stopped.is_set():
             return [_NOT_TRIED] * len(batch.rows)
+        # The first goes out in any case, so that each plan gets something done however often audiences change.
+        if not is_first and (self.done.is_outdated or self._is_outdated()):
+            self.done.is_outdated = True
+            return [_LEFT] * len(batch.rows)
         try:
             return self._connection.deliver(batch)
         except ConnectorStopped:
@@ -113,7 +141,10 @@ class _Delivery:
 
     def _take(self, batch: Batch, answer: Future[Sequence[Outcome]]) -> None:
         try:
-            self._answers.add(batch, answer.result())
+            outcomes = answer.result()
+            self._answers.add(batch, outcomes)
+            if _LEFT in outcomes[:1]:  # it did not fail: it is planned again
+                self.done.counts["failed"] -= changes(batch)
         except CdpError as error:
             self.done.failed.append(error)
             self._answers.add_unclear(batch, error.message)

@@ -42,9 +42,12 @@ class DuckdbEngine:
             return self.load(schema.empty_table())
         if "://" in files[0]:  # its own way there is an extension, which it would have to download
             return nw.from_native(self._seen(stored(files, schema, options)))
-        names = ", ".join(_quoted(name) for name in schema.names)
         rows = self._connection.read_parquet(list(files), union_by_name=True)
-        return nw.from_native(rows.project(names))
+        gained = set(schema.names) - set(rows.columns)
+        kinds = self._connection.from_arrow(schema.empty_table()).types if gained else ()
+        nulls = {name: f"NULL::{kind} AS {_quoted(name)}" for name, kind in zip(schema.names, kinds, strict=False)}
+        named = (nulls[name] if name in gained else _quoted(name) for name in schema.names)
+        return nw.from_native(rows.project(", ".join(named)))
 
     def load(self, table: pa.Table) -> Frame:
         """Return a small Arrow table as a frame; see ``Engine.load``."""

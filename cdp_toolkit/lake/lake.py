@@ -8,7 +8,7 @@ was done in the outside world, which no failure of a run undoes.
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import CommitProperties, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
 from deltalake.fs import DeltaStorageHandler
 from filelock import FileLock, Timeout
 from pyarrow.fs import FileSelector, FileType, LocalFileSystem, PyFileSystem
@@ -31,12 +32,8 @@ _CURSOR = "cdp.cursor"
 class Lake(Store):
     """Tables on disk, as Delta tables below one address; see ``Store`` for how it is opened."""
 
-    @cached_property
-    def _lease(self) -> Lease | None:
-        return Lease(f"{self.uri}/_lease", self.options) if "://" in self.uri else None
-
     @contextmanager
-    def run(self, verb: str, *, definitions: str = "") -> Iterator[OpenRun]:
+    def run(self, verb: str, *, definitions: str = "", is_alone: bool = True) -> Iterator[OpenRun]:
         """Open a run: the only way to write tables other than those of ``landing/``.
 
         Parameters
@@ -45,6 +42,9 @@ class Lake(Store):
             What runs.
         definitions
             Digest of the definitions that decide the outcome besides the tables read.
+        is_alone
+            Whether no other run may write meanwhile. One that only records (``OpenRun.record``) may go beside them: it
+            reads what counted when it began.
 
         Yields
         ------
@@ -56,17 +56,68 @@ class Lake(Store):
         LakeBusyError
             If another run is writing.
         """
-        with self._locked():
+        with self._locked() if is_alone else nullcontext():
             run = OpenRun(self, verb, definitions)
+            if not is_alone:
+                run.look_again()
             try:
                 yield run
             except Exception as error:
                 self.log.append(run.failed(error), definitions)
                 raise
             run.ended = run.finished()
-            if self._lease:
-                self._lease.check()
+            if is_alone and "://" in self.uri:
+                self._lease("").check()
             self.log.append(run.ended, definitions)
+
+    def only_one(self, what: str) -> AbstractContextManager[None]:
+        """Do something that no other process may do at the same time, beside runs that do something else.
+
+        Parameters
+        ----------
+        what
+            What is done, such as ``telling NAME``: part of the name of a file, and of the error.
+
+        Returns
+        -------
+        context manager
+            Held by this process until it leaves or dies.
+
+        Raises
+        ------
+        LakeBusyError
+            If another process does it.
+        """
+        return self._locked(what, said=f"Another run is {what}.")
+
+    def record(self, name: str, rows: pa.Table) -> int:
+        """Write rows that count as soon as they are written; see ``Store.record``.
+
+        Parameters
+        ----------
+        name
+            A table of ``activation/``.
+        rows
+            Comes after what the table has.
+
+        Returns
+        -------
+        int
+            The version written.
+        """
+        with self._recording():
+            return super().record(name, rows)
+
+    def tidy(self, name: str) -> None:
+        """Join the small files of a table, once there are many; see ``Store.tidy``.
+
+        Parameters
+        ----------
+        name
+            A table of ``activation/``; its rows stay as they are.
+        """
+        with self._recording(), suppress(CommitFailedError):  # another run joined them at the same time
+            super().tidy(name)
 
     def objects(self, source: str) -> list[str]:
         """Return the objects that a source has delivered.
@@ -165,24 +216,36 @@ class Lake(Store):
             self.deltas.join_small(name, told)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def _locked(
+        self, what: str = "", *, said: str = "Another run is writing to the lake.", wait_s: float = 0
+    ) -> Iterator[None]:
         # A lock of the operating system: it goes with the process that held it, however that ended.
-        if self._lease:
-            with self._lease.held("Another run is writing to the lake."):
+        if "://" in self.uri:
+            with self._lease(what).held(said, wait_s=wait_s):
                 yield
             return
         Path(self.uri).mkdir(parents=True, exist_ok=True)
-        lock = FileLock(f"{self.uri}/.lock", is_singleton=True)
+        lock = FileLock(f"{self.uri}/.{what.replace(' ', '_')}{'.' if what else ''}lock", is_singleton=True)
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=wait_s)
         except Timeout as error:
-            raise LakeBusyError(
-                "Another run is writing to the lake.", where=self.uri, hint="Wait until it ends, then run again."
-            ) from error
+            raise LakeBusyError(said, where=self.uri, hint="Wait until it ends, then run again.") from error
         try:
             yield
         finally:
             lock.release()
+
+    def _recording(self) -> AbstractContextManager[None]:
+        # Appends never conflict, but two of them may make the table. A lease would cost more than what is recorded.
+        return nullcontext() if "://" in self.uri else self._locked("recording", wait_s=-1)
+
+    def _lease(self, what: str) -> Lease:
+        name = "_".join(["_lease", *what.split()])
+        return self._leases.setdefault(what, Lease(f"{self.uri}/{name}", self.options))
+
+    @cached_property
+    def _leases(self) -> dict[str, Lease]:
+        return {}
 
 
 def _transaction(name: str) -> str:

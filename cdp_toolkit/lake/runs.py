@@ -1,6 +1,7 @@
 """A run under way. The row that it adds to ``runs`` last is its commit."""
 
 import datetime as dt
+import threading
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -49,6 +50,8 @@ class OpenRun:
         self._read: dict[str, int] = {}
         self._written: dict[str, int] = {}
         self._is_unchanged = False
+        self._asking = threading.Lock()
+        self._is_more: Callable[[], bool] = lambda: True
 
     @property
     def result(self) -> Run:
@@ -161,6 +164,28 @@ class OpenRun:
         """
         return name in self._written or self._version(name) is not None
 
+    def look_again(self) -> None:
+        """Read from now on what counts now, all tables of the same moment."""
+        self._is_more = self._store.log.watch()
+        self._committed = self._store.log.versions()
+        self._read = {}
+
+    def is_outdated(self) -> bool:
+        """Tell whether a table that this run has read is another by now; any thread may ask.
+
+        Returns
+        -------
+        bool
+            Whether ``look_again`` would find one; what is recorded, by this run or another, does not count.
+        """
+        with self._asking:
+            if not self._is_more():
+                return False
+            self._is_more = self._store.log.watch()
+            now = self._store.log.versions()
+        read = dict(self._read)  # the thread that records takes names out
+        return any(not name.startswith(COUNTS_AT_ONCE) and now.get(name) != read[name] for name in read)
+
     def replace(self, name: str, frame: Frame) -> Frame:
         """Write a table anew.
 
@@ -227,6 +252,7 @@ class OpenRun:
             Comes after what the table has.
         """
         self._written[name] = self._store.record(name, rows)
+        self._read.pop(name, None)
 
     def write(self, name: str, rows: pa.Table | pa.RecordBatchReader, *, mode: Mode) -> None:
         """Write Arrow rows, such as those of a packed table.
@@ -458,7 +484,8 @@ class OpenRun:
         return self._result("failed")
 
     def _pinned(self, name: str) -> int | None:
-        version = self._written.get(name, self._read.get(name))
+        own = {} if name.startswith(COUNTS_AT_ONCE) else self._written  # others may have recorded since
+        version = own.get(name, self._read.get(name))
         if version is None:
             version = self._version(name)
             if version is not None:

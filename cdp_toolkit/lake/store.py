@@ -149,7 +149,7 @@ class Store:
             verb = table(name, self.model).written_by
             raise NotYetError(f"No run has written {name} yet.", hint=f"Run `{verb}` first.")
         found = self.deltas.snapshot(name, version)
-        rows = self.engine.scan(found.files, found.schema, self.options)
+        rows = self.engine.scan(found.files, self._schema(name, found.schema), self.options)
         for column, values in (only or {}).items():
             rows = rows.filter(nw.col(column).is_in(list(values)))
         return rows
@@ -211,7 +211,7 @@ class Store:
         few = self._few_differing(name, before, now)
         if few is not None:
             return few
-        schemas = [self.deltas.snapshot(name, version).schema for version in (before, now)]
+        schemas = [self._schema(name, self.deltas.snapshot(name, version).schema) for version in (before, now)]
         gone: list[str] = []
         come: list[str] = []
         for start, end in self.deltas.stretches(name, before, now):
@@ -435,7 +435,7 @@ class Store:
         """
         delta = self.deltas.newest(name)
         target = f"{self.uri}/{name}" if delta is None else delta
-        write_deltalake(target, rows, mode="append", storage_options=self.options or None)
+        write_deltalake(target, rows, mode="append", schema_mode="merge", storage_options=self.options or None)
         return self.head(name)
 
     def tidy(self, name: str) -> None:
@@ -483,6 +483,13 @@ class Store:
         if self.head(name) != base:
             # A run was killed after it had written here: its rows are not part of the table.
             DeltaTable(f"{self.uri}/{name}", storage_options=self.options).restore(base)
+
+    def _schema(self, name: str, on_disk: pa.Schema) -> pa.Schema:
+        """Return the columns of a table on disk, and those that it gained after it was written."""
+        known = table(name, self.model)
+        columns = {} if known.is_packed else known.columns
+        gained = {each: kind for each, kind in columns.items() if each not in on_disk.names}
+        return pa.schema([*on_disk, *((each, arrow_type(kind)) for each, kind in gained.items())])
 
 
 def _with_rows(delta: DeltaTable) -> int | None:

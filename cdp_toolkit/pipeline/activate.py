@@ -1,6 +1,7 @@
 """Activate: destinations are told what changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 
 from cdp_toolkit.destinations.answers import Answers
@@ -17,9 +18,9 @@ from cdp_toolkit.destinations.ledger import (
 )
 from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.engines import Engine
-from cdp_toolkit.errors import CdpError
+from cdp_toolkit.errors import CdpError, LakeBusyError
 from cdp_toolkit.lake import Lake, OpenRun, Run
-from cdp_toolkit.pipeline.targets import Target, plan, told
+from cdp_toolkit.pipeline.targets import Target, plan, renew_ledger, told
 
 ABOUT = "(activation)"  # what a run says of itself, beside what it says of each destination
 
@@ -45,14 +46,28 @@ def activate(
     Returns
     -------
     Run
-        Counts over all destinations; ``details`` has those of each.
+        Counts over all destinations; ``details`` has those of each. Other runs may go on meanwhile, but for one that
+        tells the same destination: what they change is heeded as soon as it counts.
+
+    Raises
+    ------
+    LakeBusyError
+        If another run is telling the only destination.
     """
-    with lake.run("activate") as run:
+    renew_ledger(lake)
+    with lake.run("activate", is_alone=False) as run:
         for target in targets:
             try:
-                if redrive:
-                    _redrive(run, target, lake.engine, at=at)
-                done = _activate(run, target, lake.engine, at=at, given=given)
+                with _alone(lake, target):
+                    run.look_again()
+                    if redrive:
+                        _redrive(run, target, lake.engine, at=at)
+                    done = _activate(run, target, lake.engine, at=at, given=given)
+            except LakeBusyError as error:
+                if len(targets) == 1:
+                    raise
+                run.problems.append(f"{target.name}: {error.message}")
+                continue
             except CdpError as error:
                 if len(targets) == 1:
                     raise
@@ -69,18 +84,38 @@ def activate(
     return run.result
 
 
+@contextmanager
+def _alone(lake: Lake, target: Target) -> Iterator[None]:
+    with ExitStack() as held:
+        held.enter_context(lake.only_one(f"telling {target.name}"))
+        if target.caps:  # two at a time would each add whom the other adds, and both together too often
+            held.enter_context(lake.only_one(f"telling a destination of {target.destination.consent}"))
+        yield
+
+
 def _activate(run: OpenRun, target: Target, engine: Engine, *, at: datetime, given: Plan | None) -> Delivered:
     _clear_up(run, target, engine, at=at)
-    planned = plan(run, target, engine, as_of=at)
-    if given is not None:
-        planned, outdated, later = still_so(given, planned)
-        if outdated:
-            run.notes.append(f"{outdated:,} changes of the plan were left out, since they no longer hold.")
-        if later:
-            run.notes.append(f"{later:,} changes came after the plan and are left for the next one.")
-    if planned.is_empty:
-        return Delivered()
-    return deliver(planned, target.connection, run.record, entry=_entry(run, engine), at=at)
+    whole = Delivered()
+    while True:
+        planned = plan(run, target, engine, as_of=at)
+        if given is not None:
+            planned, outdated, later = still_so(given, planned)
+            if outdated and not whole.is_outdated:
+                run.notes.append(f"{outdated:,} changes of the plan were left out, since they no longer hold.")
+            if later and not whole.is_outdated:
+                run.notes.append(f"{later:,} changes came after the plan and are left for the next one.")
+        if planned.is_empty:
+            return whole
+        entry = _entry(run, engine)
+        done = deliver(planned, target.connection, run.record, entry=entry, at=at, is_outdated=run.is_outdated)
+        whole.failed += done.failed
+        for what, number in done.counts.items():
+            whole.counts[what] += number
+        if not done.is_outdated:
+            return whole
+        whole.is_outdated = True
+        run.look_again()
+        run.notes.append(f"{target.name}: audiences changed while it was told, and the rest was planned again.")
 
 
 def _redrive(run: OpenRun, target: Target, engine: Engine, *, at: datetime) -> None:

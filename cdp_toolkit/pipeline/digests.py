@@ -3,6 +3,8 @@
 import hashlib
 import json
 
+from cdp_toolkit.lake.tables import TABLES
+
 
 def digest(*definitions: object) -> str:
     """Return a digest of definitions, by which a change of them is noticed.
@@ -17,5 +19,7 @@ def digest(*definitions: object) -> str:
     str
         32 hexadecimal digits.
     """
-    text = json.dumps(definitions, sort_keys=True, default=str)
+    # Tables that an older version wrote with other columns are made anew.
+    layout = {name: list(table.columns) for name, table in TABLES.items()}
+    text = json.dumps([*definitions, layout], sort_keys=True, default=str)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,7 +1,7 @@
 """Where destinations stand, and which of them are due."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cdp_toolkit.destinations.ledger import of_destination
@@ -60,7 +60,8 @@ def due(lake: Lake, targets: Sequence[Target], *, now: datetime, timezone: str) 
 
 def _is_due(target: Target, runs: Sequence[Mapping[str, Any]], *, now: datetime, timezone: str) -> bool:
     last = _told_by(target.name, [row for row in runs if not row["details"].get(target.name, {}).get("errors")])
-    after = runs[runs.index(last) :] if last else runs
+    # A destination may be told while audiences are evaluated: it heeds what counted when it was asked last.
+    after = [row for row in runs if last is None or _ended_at(row) > last["started_at"]]
     is_evaluated = any(row["verb"] == "evaluate" and row["outcome"] != "failed" for row in after)
     return is_due(
         target.destination.schedule,
@@ -102,6 +103,11 @@ def _standing(
 
 def _told_by(name: str, runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     return next((row for row in reversed(runs) if row["verb"] == "activate" and name in row["details"]), None)
+
+
+def _ended_at(run: Mapping[str, Any]) -> datetime:
+    ended: datetime = run["started_at"] + timedelta(seconds=run["seconds"])
+    return ended
 
 
 def _as_of(run: Mapping[str, Any]) -> datetime:

@@ -9,10 +9,11 @@ import pyarrow as pa
 from cdp_toolkit.destinations.definition import Destination
 from cdp_toolkit.destinations.destination import Connection
 from cdp_toolkit.destinations.ledger import ATTEMPTS, ATTEMPTS_TABLE, LEDGER, LEDGER_TABLE, of_destination
+from cdp_toolkit.destinations.older import from_states, is_older
 from cdp_toolkit.destinations.peace import holds, listed_profiles
 from cdp_toolkit.destinations.plan import Plan
 from cdp_toolkit.destinations.planning import Guard, make_plan
-from cdp_toolkit.destinations.policies import Policies
+from cdp_toolkit.destinations.policies import Frequency, Policies
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.lake import Lake, OpenRun
 from cdp_toolkit.model import Entity
@@ -47,6 +48,11 @@ class Target:
     def name(self) -> str:
         """Name of the destination."""
         return self.destination.name
+
+    @property
+    def caps(self) -> list[Frequency]:
+        """Caps on how often somebody is added that hold for it."""
+        return [cap for cap in self.policies.frequency if cap.channel == self.destination.consent]
 
 
 def plan(tables: Lake | OpenRun, target: Target, engine: Engine, *, as_of: datetime) -> Plan:
@@ -99,9 +105,8 @@ def _guard(tables: Lake | OpenRun, target: Target, engine: Engine) -> Guard:
                 lists[suppression.name] = listed_profiles(
                     engine.load(values.rename_columns(["value"])), column, profiles
                 )
-    channel = target.destination.consent
-    counted = [name for name, each in target.channels.items() if each == channel]
-    caps = [(cap, counted) for cap in target.policies.frequency if cap.channel == channel]
+    counted = [name for name, each in target.channels.items() if each == target.destination.consent]
+    caps = [(cap, counted) for cap in target.caps]
     return Guard(target.policies, lists, caps, told(tables, engine)[1])
 
 
@@ -124,4 +129,17 @@ def told(tables: Lake | OpenRun, engine: Engine) -> tuple[Frame, Frame]:
         tables.scan(name) if tables.exists(name) else engine.load(schema.empty_table())
         for name, schema in ((ATTEMPTS_TABLE, ATTEMPTS), (LEDGER_TABLE, LEDGER))
     )
-    return attempts, ledger
+    return attempts, from_states(ledger) if is_older(ledger) else ledger
+
+
+def renew_ledger(lake: Lake) -> None:
+    """Write a ledger of an older version as it is written now, in one commit; any other stays as it is.
+
+    Parameters
+    ----------
+    lake
+        Reads and writes ``activation/ledger``.
+    """
+    if lake.exists(LEDGER_TABLE) and is_older(lake.scan(LEDGER_TABLE)):
+        with lake.only_one("renewing the ledger"):
+            lake.replace(LEDGER_TABLE, told(lake, lake.engine)[1])

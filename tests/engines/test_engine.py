@@ -2,6 +2,7 @@ import datetime as dt
 
 import narwhals as nw
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 UTC = dt.UTC
 
@@ -45,6 +46,16 @@ def test_rows_set_aside_are_the_rows_as_often_as_they_are_read(engine, frame, ro
 
     with engine.set_aside(doubled) as kept:
         assert rows(kept, "id", "double") == rows(kept, "id", "double") == [(1, 2), (2, 4)]
+
+
+def test_a_column_that_no_file_has_yet_is_null(engine, rows, tmp_path):
+    pq.write_table(pa.table({"id": [1, 2]}), tmp_path / "old.parquet")
+
+    scanned = engine.scan(
+        [str(tmp_path / "old.parquet")], pa.schema({"id": pa.int64(), "at": pa.timestamp("us", "UTC")})
+    )
+
+    assert rows(scanned, "id", "at") == [(1, None), (2, None)]
 
 
 def test_distinct_values_are_listed_once_in_order_and_without_null(engine, frame, rows):
