@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import httpx
 import stamina
 
+from cdp_toolkit.connectors.address import Network, allowed_networks, guarded
 from cdp_toolkit.connectors.limits import Limiter, Patience
 from cdp_toolkit.connectors.verdict import Judge, Verdict, by_status
 from cdp_toolkit.errors import ConnectorStopped, QuotaExhausted, SourceError
@@ -90,6 +91,8 @@ class Http:
         How often a call is repeated.
     timeout_s
         How long an answer may take.
+    allowed
+        Networks that may be called besides the public ones and those that ``CDP_ALLOW_NETWORKS`` names.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class Http:
         budget: Budget | None = None,
         patience: Patience | None = None,
         timeout_s: float = 60.0,
+        allowed: Sequence[Network] = (),
     ) -> None:
         self.name = name
         self.access = access
@@ -112,7 +116,8 @@ class Http:
         self._limiters = limiters
         self._slots = threading.BoundedSemaphore(concurrency)
         self._patience = patience or Patience()
-        self._client = httpx.Client(base_url=base_url, timeout=timeout_s, follow_redirects=False)
+        transport = guarded(allowed_networks(allowed), where=f"address of {name}")
+        self._client = httpx.Client(base_url=base_url, timeout=timeout_s, follow_redirects=False, transport=transport)
         weakref.finalize(self, self._client.close)
 
     def call(self, method: str, path: str, *, is_login: bool = False, **options: Any) -> httpx.Response:

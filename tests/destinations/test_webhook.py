@@ -189,7 +189,8 @@ def test_batches_are_sent_side_by_side_where_the_receiver_takes_them(world, rece
         ("file:///etc/passwd", "Begin it with https://"),
     ],
 )
-def test_calls_go_to_public_and_encrypted_addresses_unless_someone_says_so(hook, world, url, hint):
+def test_calls_go_to_public_and_encrypted_addresses_unless_someone_says_so(hook, world, monkeypatch, url, hint):
+    monkeypatch.delenv("CDP_ALLOW_NETWORKS")
     world.person(1, "buyers")
     destination = hook(url=url, allow=[])
 

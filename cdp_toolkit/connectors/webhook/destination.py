@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from cdp_toolkit.connectors.address import Network, allowed_networks, check_address
 from cdp_toolkit.connectors.http import Http, RefusedError
 from cdp_toolkit.connectors.limits import Limiter, Patience
 from cdp_toolkit.connectors.verdict import Verdict, by_status, retry_after
-from cdp_toolkit.connectors.webhook.address import Network, check_address
 from cdp_toolkit.connectors.webhook.template import check, filled
 from cdp_toolkit.destinations.definition import Destination, Mode, keyed_fields, read_settings
 from cdp_toolkit.destinations.destination import DELIVERED, Batch, Limits, Outcome
@@ -146,7 +146,7 @@ class WebhookConnection:
         sequence of Finding
             One for both.
         """
-        check_address(self._url, self._settings.allow, where=f"{self._where}, url")
+        check_address(httpx.URL(self._url), allowed_networks(self._settings.allow), where=f"{self._where}, url")
         reveal(self._settings.secret, where=f"{self._where}, secret")
         return [Finding("address and secret", "the receiver itself was not asked")]
 
@@ -178,7 +178,6 @@ class WebhookConnection:
     @cached_property
     def _http(self) -> Http:
         settings = self._settings
-        check_address(self._url, settings.allow, where=f"{self._where}, url")
         rate = settings.calls_per_second
         return Http(
             "The webhook",
@@ -188,6 +187,7 @@ class WebhookConnection:
             concurrency=settings.concurrency,
             patience=self._patience,
             timeout_s=30.0,
+            allowed=settings.allow,
         )
 
 
