@@ -32,6 +32,8 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.model import Entity
 
+_TEXT = pa.large_string()  # whatever the engine has: the same changes have one id on all
+_IDENTIFYING = pa.schema({"_audience": _TEXT, "_row_key": _TEXT, "_action": _TEXT, "_digest": pa.int64()})
 _COUNTED = {"_audience": "audience", "_action": "action", "_reason": "reason", "_is_change": "is_change"}
 
 
@@ -169,7 +171,7 @@ def _counted(rows: pa.Table, sizes: pa.Table) -> pa.Table:
 
 
 def _identify(destination: Destination, mode: Mode, rows: pa.Table, newest: int) -> str:
-    changed = where(rows, rows["_is_change"]).select(["_audience", "_row_key", "_action", "_digest"]).combine_chunks()
+    changed = where(rows, rows["_is_change"]).select(_IDENTIFYING.names).cast(_IDENTIFYING).combine_chunks()
     changed = changed.set_column(3, "_digest", pc.fill_null(changed["_digest"], 0))
     digest = hashlib.sha256(f"{destination.model_dump_json()}\n{mode}\n{newest}".encode())
     with pa.ipc.new_stream(_Digesting(digest), changed.schema) as stream:  # 1M rows: 0.05 s, as text 0.4 s
