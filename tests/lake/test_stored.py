@@ -104,7 +104,7 @@ def test_a_run_that_was_not_heard_of_for_too_long_may_not_commit(options):
     def sleep_in_a_run():
         with lake.run("stitch") as run:
             run.replace("entities/merges", lake.engine.load(pa.table({"entity": ["person"]})))
-            lake._lease._until = 0.0  # as if this process had slept
+            lake._lease("")._until = 0.0  # as if this process had slept
 
     with pytest.raises(LakeBusyError, match="was not heard of for too long"):
         sleep_in_a_run()
