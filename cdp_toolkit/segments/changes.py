@@ -7,6 +7,8 @@ read are compared.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 
 import narwhals as nw
 import numpy as np
@@ -141,8 +143,8 @@ class _Trace:
         own = {row_id} if any(entity.relations[name].many for name in reading.behind) else set()
         yield from self._other(reading.entity, [key, *sorted((reading.columns | near | own) - {key})])
         rows = self.versions.now(reading.entity)
-        for window in reading.windows:
-            yield rows.filter(_inside(window, self.versions.after.clock))
+        if reading.windows:  # all in one pass: the table may be large
+            yield rows.filter(reduce(or_, (_inside(each, self.versions.after.clock) for each in reading.windows)))
         for name, behind in reading.behind.items():
             relation = entity.relations[name]
             if not relation.many:
