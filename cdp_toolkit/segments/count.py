@@ -14,8 +14,8 @@ from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import evaluate
 from cdp_toolkit.segments.listed import Scan
 
-BUCKET_SIZE = 250_000
-"""Profiles between two chances to stop."""
+BUCKET_SIZE = 100_000
+"""Profiles between two chances to stop: 10M people take no longer so than in larger buckets, and an estimate beside them less."""
 
 
 @dataclass(frozen=True)
