@@ -41,7 +41,8 @@ def to_pdf(page: Path) -> Path:
         done = subprocess.run(  # noqa: S603 - a program of ours, a file of ours
             [browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
-             f"--user-data-dir={own}", "--no-pdf-header-footer", f"--print-to-pdf={out}", page.resolve().as_uri()],
+             f"--user-data-dir={own}", "--no-pdf-header-footer",
+             "--generate-pdf-document-outline", f"--print-to-pdf={out}", page.resolve().as_uri()],
             capture_output=True, text=True, timeout=_LIMIT_S, check=False,
         )  # fmt: skip
     if done.returncode or not out.is_file():
