@@ -140,6 +140,16 @@ def test_rows_are_changed_by_keys_alone(browser, explorer):
     reads(browser, "person_score > 1")
 
 
+def test_a_comment_is_shown_above_its_row_and_outlives_a_change_of_it(browser, explorer, shot):
+    text_of(explorer).fill("// who is keen\nperson_score > 10\nand is_blocked = false // of those we may ask")
+    explorer.get_by_text("of those we may ask", exact=True).wait_for()
+    shot("explorer_comments", explorer)
+
+    explorer.get_by_label("Value").first.fill("20")
+
+    reads(browser, "// who is keen\nperson_score > 20\n// of those we may ask\nand is_blocked = false")
+
+
 def test_a_person_is_looked_up_and_unmasked_only_when_asked(browser, lab, root, shot):
     people = Workspace(root / "demo").scan("person").select("email", "last_name").drop_nulls().collect()
     email, last_name = people.row(0)

@@ -255,9 +255,9 @@ function counting(view) {
   const again = h("button", { type: "button", "data-key": "count", onclick: () => view.send({ do: "count" }) }, "Count exactly");
   switch (state) {
     case "counting": return [
-      h("progress", { max: 1, value: share || undefined, "aria-label": "counted exactly so far" }), ` counting exactly: ${percent} `,
+      h("progress", { max: 1, value: share || undefined, "aria-label": "counted exactly so far" }), share ? ` counting exactly: ${percent} ` : " counting exactly … ",
       h("button", { type: "button", "data-key": "stop", onclick: () => view.send({ do: "stop" }) }, "Stop")];
-    case "stopped": return [`stopped at ${percent} `, again];
+    case "stopped": return [share ? `stopped at ${percent} ` : "stopped ", again];
     case "failed": return [`not counted: ${error} `, again];
     default: return [];
   }
