@@ -4,6 +4,7 @@ Opening a table reads its whole log: 5 ms, and a round of the line asks some two
 never changes, so it is looked up once.
 """
 
+import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
 
 _KEPT = 512
-_MOST_SMALL = 32  # files that are joined into one; each takes a millisecond to open
+_MOST_SMALL = 24  # files that are joined into one; each takes a millisecond to open
+_SPREAD = 12  # further files that a table may have, by its name: tables that grow together are not joined together
 _FULL_BYTES = 32_000_000  # files of this size are left alone
 
 
@@ -173,10 +175,11 @@ class Deltas:
             What the commit is to say.
         """
         delta = self.newest(name)
-        if delta is None or len(delta.file_uris()) <= _MOST_SMALL:
+        most = _MOST_SMALL + zlib.crc32(name.encode()) % _SPREAD
+        if delta is None or len(delta.file_uris()) <= most:
             return
         sizes = pa.table(delta.get_add_actions())["size_bytes"].to_pylist()
-        if sum(size < _FULL_BYTES // 2 for size in sizes) > _MOST_SMALL:
+        if sum(size < _FULL_BYTES // 2 for size in sizes) > most:
             properties = CommitProperties(custom_metadata=metadata) if metadata else None
             delta.optimize.compact(target_size=_FULL_BYTES, commit_properties=properties)
 

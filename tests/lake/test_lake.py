@@ -163,15 +163,15 @@ def test_a_table_that_is_appended_to_again_and_again_keeps_few_files(lake, frame
 
 
 def test_rows_that_were_only_joined_into_one_file_are_not_new(lake, frame, rows):
-    for number in range(30):
+    for number in range(20):
         _append(lake, frame, number)
     then = lake.version("identity/person_ids")
-    for number in range(30, 36):  # the table joins its files on the way
+    for number in range(20, 40):  # the table joins its files on the way
         _append(lake, frame, number)
 
     gone, come = lake.differing("identity/person_ids", then, lake.version("identity/person_ids"))
     assert rows(gone, "profile_id") == []
-    assert rows(come, "profile_id") == [30, 31, 32, 33, 34, 35]
+    assert sorted(rows(come, "profile_id")) == list(range(20, 40))
 
 
 def test_rows_that_are_taken_out_are_gone_from_the_next_version_only(lake, frame, rows):
