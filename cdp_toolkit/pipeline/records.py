@@ -14,6 +14,7 @@ from cdp_toolkit.entities.latest import rows_of
 from cdp_toolkit.lake import Lake, OpenRun
 
 _MOST_NEW = 0.3  # above this share of what has landed, reading all of it is as quick
+_FEW = 1_000_000  # so many rows are read alone whatever their share, so that a stream that begins is not read again and again
 _KEPT = ("entities/merges", "entities/identities", "entities/_rejected")
 
 
@@ -119,4 +120,4 @@ def _new_rows(run: OpenRun, sources: Sequence[LandedSource]) -> dict[str, Frame]
             rows, more = grown
             new |= {table: rows} if more else {}
             landed, added = landed + run.rows(table), added + more
-    return new if added <= _MOST_NEW * landed else None
+    return new if added <= max(_MOST_NEW * landed, _FEW) else None

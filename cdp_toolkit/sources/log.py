@@ -26,7 +26,6 @@ CREATE TABLE IF NOT EXISTS seen (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS seen_at ON seen (received_ms);
 CREATE TABLE IF NOT EXISTS waiting (messages INTEGER NOT NULL);
-INSERT INTO waiting SELECT (SELECT count(*) FROM messages) WHERE NOT EXISTS (SELECT * FROM waiting);
 """
 _CACHE_KB = 64_000  # ids come in no order, so that each is on another page
 _PAGES_A_CHECKPOINT = 10_000  # 40 MB: a page that is written a hundred times is copied once
@@ -86,6 +85,8 @@ class MessageLog:
         file.parent.mkdir(parents=True, exist_ok=True)
         with self._open() as connection:
             connection.executescript(_TABLES)
+            if not connection.execute("SELECT 1 FROM waiting").fetchone():
+                connection.execute("INSERT INTO waiting SELECT count(*) FROM messages")
 
     def append(self, messages: Sequence[Message]) -> int:
         """Write messages and wait until they are on disk.
@@ -126,6 +127,17 @@ class MessageLog:
             raise SourceError(
                 f"The log of messages cannot be written: {error}.", where=str(self.file), hint="Make room on the disk."
             ) from error
+
+    def last(self) -> int:
+        """Return the number that was given last.
+
+        Returns
+        -------
+        int
+            0 if none was.
+        """
+        with self._open() as connection:
+            return int(connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()[0])
 
     def objects(self, inlet: str) -> list[str]:
         """Return what waits of an inlet.
@@ -186,7 +198,10 @@ class MessageLog:
             "DELETE FROM seen WHERE received_ms < (SELECT max(received_ms) FROM seen) - ? "
             "AND seq < coalesce((SELECT min(seq) FROM messages), seq + 1)"
         )
+        waits = "SELECT 1 FROM messages WHERE inlet = ? AND object = ? AND seq <= ? LIMIT 1"
         with self._open() as connection:
+            if not connection.execute(waits, (inlet, name, until)).fetchone():
+                return  # to look takes no lock, to delete nothing would
             if count := connection.execute(landed, (inlet, name, until)).rowcount:
                 connection.execute("UPDATE waiting SET messages = messages - ?", (count,))
                 connection.execute(old, (self._remember_ms,))

@@ -4,8 +4,10 @@ Invariant: who waits in ``append`` is let go after the flush that holds their me
 """
 
 import asyncio
+import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -13,6 +15,18 @@ from cdp_toolkit.errors import SourceError
 from cdp_toolkit.sources.log import Message, MessageLog
 
 _MOST_AT_ONCE = 20_000
+_PATIENCE_S = 5.0
+_LAST = "last"
+
+
+Landed = Mapping[tuple[str, str], int]
+"""The number of the last message that was landed, by inlet and object."""
+
+
+@dataclass(frozen=True)
+class _Landed:
+    until: Landed
+    done: threading.Event
 
 
 @dataclass(frozen=True)
@@ -36,7 +50,7 @@ class Appender:
     def __init__(self, log: MessageLog, *, most_waiting: int) -> None:
         self._log = log
         self._most_waiting = most_waiting
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Waiting | _Landed | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._write, name="appender", daemon=True)
         self.waiting = log.backlog().messages
         self.written = 0
@@ -59,6 +73,21 @@ class Appender:
     def recount(self) -> None:
         """Look how much waits now, after a load."""
         self.waiting = self._log.backlog().messages
+
+    def forget(self, landed: Landed) -> None:
+        """Delete what was landed, between two flushes: a second writer would wait for a gap between them.
+
+        Parameters
+        ----------
+        landed
+            How far each object has come.
+        """
+        job = _Landed(landed, threading.Event())
+        if not self._thread.is_alive():
+            self._forget(job)
+            return
+        self._queue.put(job)
+        job.done.wait(_PATIENCE_S)
 
     async def append(self, messages: Sequence[Message]) -> None:
         """Write messages and wait until they are on disk.
@@ -84,25 +113,38 @@ class Appender:
 
     def _write_all(self) -> None:
         while (first := self._queue.get()) is not None:
-            together, is_last = self._gather(first)
+            if isinstance(first, _Landed):
+                self._forget(first)
+                continue
+            together, rest = self._gather(first)
             error = self._flush([message for each in together for message in each.messages])
             for each in together:
                 each.loop.call_soon_threadsafe(_settle, each.done, error)
-            if is_last:
+            if isinstance(rest, _Landed):
+                self._forget(rest)
+            elif rest == _LAST:
                 return
 
-    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
+    def _gather(self, first: _Waiting) -> tuple[list[_Waiting], _Landed | str]:
+        """Return what is written together, and what comes after it, if that is something else."""
         together, size = [first], len(first.messages)
         while size < _MOST_AT_ONCE:
             try:
                 each = self._queue.get_nowait()
             except Empty:
                 break
-            if each is None:
-                return together, True
+            if not isinstance(each, _Waiting):
+                return together, each or _LAST
             together.append(each)
             size += len(each.messages)
-        return together, False
+        return together, ""
+
+    def _forget(self, landed: _Landed) -> None:
+        with suppress(SourceError, sqlite3.OperationalError):  # the next load does it
+            for (inlet, name), until in landed.until.items():
+                self._log.forget(inlet, name, until=until)
+            self.waiting = self._log.backlog().messages
+        landed.done.set()
 
     def _flush(self, messages: list[Message]) -> SourceError | None:
         try:

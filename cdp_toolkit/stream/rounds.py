@@ -20,6 +20,7 @@ from pathlib import Path
 from cdp_toolkit.errors import CdpError, LakeBusyError
 from cdp_toolkit.sources.inlets import log_file
 from cdp_toolkit.sources.log import MessageLog
+from cdp_toolkit.stream.appender import Landed
 from cdp_toolkit.stream.metrics import Metrics
 from cdp_toolkit.workspace import Workspace
 
@@ -42,6 +43,8 @@ class Round:
         Age of the oldest message that the round loaded; 0 if none waited.
     problems
         What went wrong, as sentences.
+    landed
+        The number of the last message that was landed, by source and object.
     """
 
     outcome: str
@@ -50,6 +53,7 @@ class Round:
     exited: int = 0
     lag_s: float = 0
     problems: tuple[str, ...] = ()
+    landed: Landed = field(default_factory=dict)
 
 
 def run_round(
@@ -85,6 +89,7 @@ def run_round(
     done: dict[str, float] = {}
     counts = {"entered": 0, "exited": 0}
     problems: list[str] = []
+    landed: Landed = {}
     try:
         workspace = _workspace(folder)
         verbs: dict[str, Callable[[], object]] = {
@@ -95,16 +100,18 @@ def run_round(
         for verb, call in verbs.items():
             run = call()
             if verb == "load":
-                _forget_landed(workspace, log, inlets)
+                landed = _landed(workspace, inlets)
             done[verb] = getattr(run, "seconds", 0.0)
             problems += getattr(run, "problems", ())
             counts |= {name: getattr(run, "counts", {}).get(name, 0) for name in counts if verb == "evaluate"}
     except LakeBusyError:
-        return Round("waited", done)
+        return Round("waited", done, landed=landed)
     except CdpError as error:
-        return Round("failed", done, problems=(*problems, error.message))
+        return Round("failed", done, problems=(*problems, error.message), landed=landed)
     lag_s = 0.0 if oldest_ms is None else time.time() - oldest_ms / 1000
-    return Round("partial" if problems else "done", done, **counts, lag_s=lag_s, problems=tuple(problems))
+    return Round(
+        "partial" if problems else "done", done, **counts, lag_s=lag_s, problems=tuple(problems), landed=landed
+    )
 
 
 _kept: dict[Path, tuple[object, Workspace]] = {}
@@ -118,11 +125,10 @@ def _workspace(folder: Path) -> Workspace:
     return _kept[folder][1]
 
 
-def _forget_landed(workspace: Workspace, log: MessageLog, inlets: tuple[str, ...]) -> None:
-    for inlet in inlets:
-        for name in log.objects(inlet):
-            _, cursor = workspace.lake.landed(f"landing/{inlet}/{name}")
-            log.forget(inlet, name, until=int(cursor.get("seq", 0)))
+def _landed(workspace: Workspace, inlets: tuple[str, ...]) -> dict[tuple[str, str], int]:
+    lake = workspace.lake
+    tables = [(inlet, name) for inlet in inlets for name in lake.objects(inlet)]
+    return {(inlet, name): int(lake.landed(f"landing/{inlet}/{name}")[1].get("seq", 0)) for inlet, name in tables}
 
 
 class Rounds:
@@ -142,6 +148,8 @@ class Rounds:
         Tells how many messages wait.
     metrics
         Are told of each round.
+    forget
+        Deletes what was landed from the log.
     tell
         Is told of each round too.
     is_activated
@@ -157,6 +165,7 @@ class Rounds:
         whole_every_s: float,
         waiting: Callable[[], int],
         metrics: Metrics,
+        forget: Callable[[Landed], None],
         tell: Callable[[Round], None],
         is_activated: bool = True,
     ) -> None:
@@ -166,6 +175,7 @@ class Rounds:
         self._whole_every_s = whole_every_s
         self._waiting = waiting
         self._metrics = metrics
+        self._forget = forget
         self._tell = tell
         self._is_activated = is_activated
         self._ending = threading.Event()
@@ -222,6 +232,7 @@ class Rounds:
         for verb, seconds in found.seconds.items():
             self._metrics.went(verb, seconds)
         self._metrics.ended(found.outcome, lag_s=found.lag_s, entered=found.entered, exited=found.exited)
+        self._forget(found.landed)
         self._tell(found)
 
 

@@ -64,6 +64,7 @@ def serve(
             where=str(workspace.folder / "cdp.yaml"),
             hint="Add a source of `type: inlet` or `type: nats`, see docs/streaming.md.",
         )
+    appender = _appender(workspace, settings)
     sources = [source for name in names if isinstance(source := workspace.sources[name][1], Streaming)]
     rounds = Rounds(
         workspace.folder,
@@ -72,6 +73,7 @@ def serve(
         whole_every_s=settings.whole_every_s,
         waiting=lambda: sum(each.waiting() for each in sources),
         metrics=metrics,
+        forget=appender.forget,
         tell=lambda each: tell(_sentence(each)),
         is_activated=is_activated,
     )
@@ -82,7 +84,7 @@ def serve(
         if is_stitched:
             rounds.start()
         try:
-            _run(application(workspace, settings, metrics), settings, listener)
+            _run(application(workspace, settings, metrics, appender), settings, listener)
         finally:
             rounds.stop()
 
@@ -128,7 +130,9 @@ def streamed(workspace: Workspace) -> tuple[str, ...]:
     return tuple(name for name, (_, source) in workspace.sources.items() if isinstance(source, Streaming))
 
 
-def application(workspace: Workspace, settings: StreamSettings, metrics: Metrics) -> Starlette:
+def application(
+    workspace: Workspace, settings: StreamSettings, metrics: Metrics, appender: Appender | None = None
+) -> Starlette:
     """Return the endpoint of a workspace as an application.
 
     Parameters
@@ -139,25 +143,27 @@ def application(workspace: Workspace, settings: StreamSettings, metrics: Metrics
         Limits.
     metrics
         Counts.
+    appender
+        Writes messages; one of its own by default.
 
     Returns
     -------
     starlette.applications.Starlette
         For any ASGI server; one process only, since the log has one writer.
     """
-    log = _log(workspace, settings)
     return Endpoint(
         inlets=inlets_of(workspace),
         model=workspace.model,
         settings=settings,
-        appender=Appender(log, most_waiting=settings.most_waiting),
+        appender=appender or _appender(workspace, settings),
         metrics=metrics,
-        audit=Audit(log.file.with_name("audit.log")),
+        audit=Audit(log_file(workspace.folder).with_name("audit.log")),
     ).app()
 
 
-def _log(workspace: Workspace, settings: StreamSettings) -> MessageLog:
-    return MessageLog(log_file(workspace.folder), remember=timedelta(days=settings.remember_days))
+def _appender(workspace: Workspace, settings: StreamSettings) -> Appender:
+    log = MessageLog(log_file(workspace.folder), remember=timedelta(days=settings.remember_days))
+    return Appender(log, most_waiting=settings.most_waiting)
 
 
 def _run(app: Starlette, settings: StreamSettings, listener: socket.socket) -> None:

@@ -71,7 +71,8 @@ class InletSource:
         """Read the messages that came since; see ``Source.read``."""
         last = int(cursor.get("seq", 0))
         self._log.forget(self._name, object.name, until=last)
-        while messages := self._log.read(self._name, object.name, after=last, most=_MOST):
+        end = self._log.last()  # what comes while this is landed is for the next load, or this one would never end
+        while last < end and (messages := self._log.read(self._name, object.name, after=last, most=_MOST)):
             last = messages[-1][0]
             part = f"messages {messages[0][0]} to {last}"
             yield Batch(part, {"seq": last}, partial(_opened, messages, part))
