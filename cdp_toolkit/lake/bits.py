@@ -186,6 +186,34 @@ def joined(rows: Iterable[tuple[int, bytes]], size: int) -> Bits:
     return bits
 
 
+def both(one: tuple[int, bytes], other: tuple[int, bytes], size: int) -> tuple[int, bytes]:
+    """Return a row that keeps what two rows keep that have nothing in common.
+
+    Parameters
+    ----------
+    one, other
+        Each as ``pack`` gave it.
+    size
+        How many profiles the bucket has by now.
+
+    Returns
+    -------
+    count, data
+        As ``pack`` gives them.
+    """
+    few, more = few_numbers(*one), few_numbers(*other)
+    if few is not None and more is not None:
+        return pack_numbers(np.concatenate([few, more]), size)
+    bits = unpack(*one, size)
+    if more is not None:
+        np.bitwise_or.at(bits, more >> 3, (1 << (more & 7)).astype(np.uint8))
+    else:
+        own = np.frombuffer(other[1], np.uint8)
+        bits[: len(own)] |= own
+    count = one[0] + other[0]
+    return pack(bits) if _NUMBER.itemsize * count <= len(bits) else (count, bits.tobytes())
+
+
 def moved_bits(bits: Bits, start: int, stop: int, *, to: int = 0, size: int | None = None) -> Bits:
     """Return a stretch of bits at another place.
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdp_toolkit.engines import Engine, Frame
-from cdp_toolkit.lake.bits import few_numbers, holds, joined, pack, pack_numbers, unpack, without
+from cdp_toolkit.lake.bits import both, few_numbers, holds, pack, pack_numbers, unpack, without
 from cdp_toolkit.lake.packed import Numbering, packed_schema
 from cdp_toolkit.lake.tables import TABLES
 
@@ -106,7 +106,7 @@ def _move(standings: dict[Standing, Packed], change: str, moving: Packed, at: da
 
 def _put(standings: dict[Standing, Packed], standing: Standing, packed: Packed, size: int) -> None:
     known = standings.get(standing)
-    standings[standing] = packed if known is None else pack(joined([known, packed], size))
+    standings[standing] = packed if known is None else both(known, packed, size)
 
 
 def _batch(entity: str, bucket: int, standings: Mapping[str, Mapping[Standing, Packed]]) -> pa.RecordBatch:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdp_toolkit.lake.bits import holds, joined, moved_bits, pack_numbers, set_bits, to_bits, without
+from cdp_toolkit.lake.bits import both, holds, joined, moved_bits, pack_numbers, set_bits, to_bits, without
 
 SIZE = 400
 NUMBERS = st.sets(st.integers(0, SIZE - 1)) | st.sets(st.integers(0, SIZE - 1), max_size=8)
@@ -33,6 +33,13 @@ def test_rows_together_keep_what_each_of_them_keeps(one, other):
     bits = joined([pack_numbers(array(one), SIZE), pack_numbers(array(other), SIZE)], SIZE)
 
     assert set_bits(bits).tolist() == sorted(one | other)
+
+
+@given(one=NUMBERS, other=NUMBERS)
+def test_two_rows_with_nothing_in_common_become_one(one, other):
+    found = both(pack_numbers(array(one), SIZE), pack_numbers(array(other - one), SIZE), SIZE)
+
+    assert found == pack_numbers(array(one | other), SIZE)
 
 
 @given(numbers=NUMBERS, start=st.integers(0, SIZE), length=st.integers(0, SIZE), to=st.integers(0, 40))
