@@ -1,27 +1,27 @@
 """Rows in the order of a column, however many: what belongs together lies together on disk.
 
-A sort in memory would need all rows at once. So the rows go to parts by the highest bits of the column first, in one
-streaming pass, and each part is sorted by itself.
+A sort in memory would need all rows at once. So stretches of rows are sorted one by one and kept on disk, and then read
+again side by side, one range of keys after the other.
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
 from deltalake import WriterProperties, write_deltalake
-from polars.io.plugins import register_io_source
 
 from cdp_toolkit.engines.copied import copied
 from cdp_toolkit.engines.engine import Mode
 
-# Rows up to this size are sorted in memory, which is many times faster for the small tables of which there are many.
-_SMALL_BYTES = 2**28
-_PARTS = 2**57  # keys have 63 bits: 64 parts
-_ROW_GROUP = 100_000
+# So many are sorted in memory, which is many times faster for the small tables of which there are many: about 1 GB.
+_CELLS = 2**25
+_BOUNDS = pl.Series([number << 55 for number in range(1, 256)])  # keys have 63 bits
+_GROUPS = 64
+_WRITER = WriterProperties(max_row_group_size=100_000)
 
 
 def write_clustered(rows: pa.RecordBatchReader, uri: str, mode: Mode, options: Mapping[str, str], by: str) -> None:
@@ -47,12 +47,12 @@ def write_clustered(rows: pa.RecordBatchReader, uri: str, mode: Mode, options: M
             mode=mode,
             schema_mode="overwrite" if mode == "overwrite" else "merge",
             storage_options=dict(options) or None,
-            writer_properties=WriterProperties(max_row_group_size=_ROW_GROUP),
+            writer_properties=_WRITER,
         )
 
 
 @contextmanager
-def clustered(frame: pl.LazyFrame, by: str, *, small_bytes: int = _SMALL_BYTES) -> Iterator[pa.RecordBatchReader]:
+def clustered(frame: pl.LazyFrame, by: str, *, most_cells: int = _CELLS) -> Iterator[pa.RecordBatchReader]:
     """Run a frame and give its rows in order.
 
     Parameters
@@ -61,51 +61,64 @@ def clustered(frame: pl.LazyFrame, by: str, *, small_bytes: int = _SMALL_BYTES) 
         Any frame.
     by
         A column of 63-bit keys; rows without one come first.
-    small_bytes
-        Up to which size rows are sorted in memory.
+    most_cells
+        How many rows times columns are sorted in memory at once.
 
     Yields
     ------
     pyarrow.RecordBatchReader
-        All rows, with at most one part of them in memory.
+        All rows, with about so many of them in memory.
     """
     schema = pl.DataFrame(schema=frame.collect_schema())
-    batches = iter(frame.collect_batches(maintain_order=False))
-    few, size = [schema], 0.0
-    for batch in batches:
-        few.append(batch)
-        size += batch.estimated_size()
-        if size > small_bytes:
-            break
-    else:
-        yield _reader(schema, [pl.concat(few).sort(by)])
+    most = max(1, most_cells // max(1, schema.width))
+    runs = (rows.sort(by) for rows in _stretches(frame, schema, most))
+    first = next(runs)
+    if first.height <= most:
+        yield _reader(schema, [first])
         return
     with tempfile.TemporaryDirectory() as scratch:
-        rows = _again(schema, chain(few, batches))
-        del few
-        key = pl.col(by) // _PARTS
-        rows.sink_parquet(pl.PartitionBy(scratch, key={"_part": key}, include_key=False), compression="lz4", mkdir=True)
-        yield _reader(
-            schema, (pl.read_parquet(part, hive_partitioning=False).sort(by) for part in _parts(Path(scratch)))
-        )
+        kept = [_kept(first, by, Path(scratch, "0"))]
+        del first
+        kept += [_kept(rows, by, Path(scratch, str(number))) for number, rows in enumerate(runs, 1)]
+        yield _reader(schema, _merged(kept, by, most))
 
 
-def _again(schema: pl.DataFrame, batches: Iterable[pl.DataFrame]) -> pl.LazyFrame:
-    """Return batches that have been begun as a frame that can be read once."""
+def _stretches(frame: pl.LazyFrame, schema: pl.DataFrame, most: int) -> Iterator[pl.DataFrame]:
+    """Return the rows of a frame in parts of a little more than ``most``; the last may have fewer, or none."""
+    held, height = [schema], 0
+    for batch in frame.collect_batches(maintain_order=False):
+        held.append(batch)
+        height += batch.height
+        if height > most:
+            yield pl.concat(held)
+            held, height = [schema], 0
+    yield pl.concat(held)
 
-    def read(
-        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
-    ) -> Iterator[pl.DataFrame]:
-        del predicate, n_rows, batch_size  # it is written whole
-        yield from (batch if with_columns is None else batch.select(with_columns) for batch in batches)
 
-    return register_io_source(read, schema=schema.schema)
+class _Run(NamedTuple):
+    """Sorted rows on disk, and how many of them come before each range of keys."""
+
+    file: Path
+    places: list[int]
 
 
-def _parts(folder: Path) -> list[list[Path]]:
-    """Return the files of each part, in the order of its keys."""
-    parts = {int(part.name.partition("=")[2]) if part.name[-1].isdigit() else -1: part for part in folder.iterdir()}
-    return [sorted(part.iterdir()) for _, part in sorted(parts.items())]
+def _kept(rows: pl.DataFrame, by: str, file: Path) -> _Run:
+    rows.write_parquet(file, compression="lz4", row_group_size=max(1, rows.height // _GROUPS), statistics=False)
+    places = rows[by].drop_nulls().search_sorted(_BOUNDS) + rows[by].null_count()
+    return _Run(file, [0, *places.to_list(), rows.height])
+
+
+def _merged(runs: Sequence[_Run], by: str, most: int) -> Iterator[pl.DataFrame]:
+    """Return the rows of all runs in order, some ranges of keys at a time."""
+    first = 0
+    ends = [sum(run.places[number] for run in runs) for number in range(len(_BOUNDS) + 2)]
+    for number in range(1, len(ends)):
+        if number + 1 == len(ends) or ends[number + 1] - ends[first] > most:
+            parts = [
+                pl.scan_parquet(file).slice(places[first], places[number] - places[first]) for file, places in runs
+            ]
+            yield pl.concat(parts).collect().sort(by)
+            first = number
 
 
 def _reader(schema: pl.DataFrame, frames: Iterable[pl.DataFrame]) -> pa.RecordBatchReader:

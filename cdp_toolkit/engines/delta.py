@@ -8,12 +8,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from deltalake import DeltaTable, Schema
+from deltalake import DeltaTable, Schema, WriterProperties
 from deltalake.fs import DeltaStorageHandler
 from deltalake.transaction import AddAction, create_table_with_add_actions
 from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
 from cdp_toolkit.engines.engine import Mode
+
+WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=100_000)
+"""Readers hold some groups of rows at a time: of a million each, 48 columns wide, that was 2.5 GB."""
 
 
 def new_folder() -> str:

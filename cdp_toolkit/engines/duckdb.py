@@ -13,7 +13,7 @@ from deltalake import write_deltalake
 
 from cdp_toolkit.engines.clustered import write_clustered
 from cdp_toolkit.engines.components import components
-from cdp_toolkit.engines.delta import stored
+from cdp_toolkit.engines.delta import WRITER, stored
 from cdp_toolkit.engines.engine import NO_OPTIONS, Frame, JsonPath, Mode
 from cdp_toolkit.model.model import FieldType
 
@@ -85,6 +85,7 @@ class DuckdbEngine:
             mode=mode,
             schema_mode="overwrite" if mode == "overwrite" else "merge",
             storage_options=dict(options) or None,
+            writer_properties=WRITER,
         )
 
     def key64(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
@@ -108,6 +109,10 @@ class DuckdbEngine:
         kept = _relation(frame).filter(f"{value} IS NOT NULL AND {_quoted(by)} IS NOT NULL")
         listed = kept.aggregate(f"{_quoted(by)}, list(DISTINCT {value} ORDER BY {value}) AS {value}", _quoted(by))
         return nw.from_native(listed)
+
+    def look_up(self, frame: Frame, known: Frame, *, on: str, by: str) -> Frame:
+        """Add to rows what is known by a key; see ``Engine.look_up``."""
+        return frame.join(known, left_on=on, right_on=by, how="left")
 
     def among(self, frame: Frame, column: str, keys: Frame) -> Frame:
         """Return the rows that have one of a few keys; see ``Engine.among``."""

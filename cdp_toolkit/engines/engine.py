@@ -206,6 +206,25 @@ class Engine(Protocol):
         """
         ...
 
+    def look_up(self, frame: Frame, known: Frame, *, on: str, by: str) -> Frame:
+        """Add to rows what is known by a key.
+
+        Parameters
+        ----------
+        frame
+            Any rows, however many: they stream by.
+        known
+            One row per key.
+        on, by
+            The column of the key in ``frame`` and in ``known``.
+
+        Returns
+        -------
+        Frame
+            As a left join gives them.
+        """
+        ...
+
     def among(self, frame: Frame, column: str, keys: Frame) -> Frame:
         """Return the rows that have one of a few keys.
 

@@ -13,6 +13,7 @@ from polars.io.plugins import register_io_source
 
 from cdp_toolkit.engines.clustered import clustered, write_clustered
 from cdp_toolkit.engines.components import find_roots
+from cdp_toolkit.engines.delta import WRITER
 from cdp_toolkit.engines.engine import NO_OPTIONS, Frame, JsonPath, Mode
 from cdp_toolkit.model.model import FieldType
 
@@ -92,7 +93,10 @@ class PolarsEngine:
             uri,
             mode=mode,
             storage_options=dict(options) or None,
-            delta_write_options={"schema_mode": "overwrite" if mode == "overwrite" else "merge"},
+            delta_write_options={
+                "schema_mode": "overwrite" if mode == "overwrite" else "merge",
+                "writer_properties": WRITER,
+            },
         )
 
     def key64(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
@@ -118,6 +122,14 @@ class PolarsEngine:
         """Return the distinct values of a column as lists; see ``Engine.distinct``."""
         values = _lazy(frame).select(by, column).drop_nulls().unique()
         return nw.from_native(values.group_by(by).agg(pl.col(column).sort()))
+
+    def look_up(self, frame: Frame, known: Frame, *, on: str, by: str) -> Frame:
+        """Add to rows what is known by a key; see ``Engine.look_up``.
+
+        Left to choose, Polars may keep the rows instead of what is known.
+        """
+        joined = _lazy(frame).join(_lazy(known), left_on=on, right_on=by, how="left", build_side="force_right")
+        return nw.from_native(joined)
 
     def among(self, frame: Frame, column: str, keys: Frame) -> Frame:
         """Return the rows that have one of a few keys; see ``Engine.among``.

@@ -69,7 +69,7 @@ class Keys:
         spelt = frame.with_columns(_text=nw.concat_str([nw.lit(f"{namespace}:"), nw.col(column)]))
         hashed = self._engine.key64(spelt, {"_key": "_text"}).drop("_text")
         found = known.select("value_key", **{into: "profile_id"})
-        return hashed.join(found, left_on="_key", right_on="value_key", how="left").drop("_key")
+        return self._engine.look_up(hashed, found, on="_key", by="value_key").drop("_key")
 
 
 def add_references(profiles: Frame, entity: Entity, keys: Keys) -> Frame:

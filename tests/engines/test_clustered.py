@@ -21,11 +21,11 @@ def test_a_clustered_table_holds_all_rows_and_those_of_a_key_side_by_side(engine
     assert sorted(str(key) for keys in written for key in keys) == sorted(map(str, KEYS))
 
 
-@pytest.mark.parametrize("small_bytes", [0, 10**6])
-def test_rows_beyond_memory_come_in_the_same_order_as_few(small_bytes):
+@pytest.mark.parametrize("most_cells", [0, 4, 10**6])
+def test_rows_beyond_memory_come_in_the_same_order_as_few(most_cells):
     events = pl.DataFrame({"profile_id": KEYS, "place": range(8)}).lazy()
 
-    with clustered(events, "profile_id", small_bytes=small_bytes) as reader:
+    with clustered(events, "profile_id", most_cells=most_cells) as reader:
         found = reader.read_all().to_pydict()
 
     assert found["profile_id"] == sorted(KEYS, key=lambda key: -1 if key is None else key)

@@ -71,6 +71,15 @@ def test_rows_are_found_by_their_keys_each_once_and_never_by_null(engine, frame,
     assert rows(engine.among(records, "key", keys), "key", "name") == [(2, "b"), (2, "d")]
 
 
+def test_what_is_known_by_a_key_is_added_and_null_is_nobodys_key(engine, frame, rows):
+    records = frame({"id": [1, 2, 3], "key": [7, None, 8]})
+    known = frame({"of": [7, 9], "name": ["a", "b"]})
+
+    found = engine.look_up(records, known, on="key", by="of")
+
+    assert rows(found, "id", "name") == [(1, "a"), (2, None), (3, None)]
+
+
 def test_no_rows_are_found_without_keys(engine, frame, rows):
     records = frame({"key": [1, 2], "name": ["a", "b"]})
 
