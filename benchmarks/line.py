@@ -1,18 +1,24 @@
-"""Time the whole line, a process a stage, beside the bare limit of each on the same bytes.
+"""Time the whole line, a process a stage, beside the bare limit of each and other ways, on the same bytes.
 
-``python benchmarks/line.py --persons 1000000`` makes a world, runs load, stitch, evaluate and activate on it, and prints
-seconds and peak memory. The last line is the ratios as JSON, so that runs can be compared.
+``python benchmarks/line.py --persons 10000 100000 1000000`` makes a world of each size and runs load, stitch, evaluate (a
+thousand segments beside the demo's own), preview, plan and activate on it; then one event in a hundred comes anew, and
+load, stitch and evaluate run again. It prints seconds and peak memory, and with several sizes the power of the number of
+people with which each stage grows. The last line is JSON. ``--check`` compares the ratios with those that are kept in
+``kept.json`` and fails where one is half as large again; ``--keep`` keeps them. Seconds are never compared.
 """
 
 import argparse
 import json
+import math
 import os
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
@@ -20,16 +26,26 @@ from typing import Any
 
 # This process stays small: on Linux a child's peak memory begins at that of its parent. So every step imports its own.
 
-STAGES = ("load", "stitch", "evaluate", "activate")
+VERBS = ("load", "stitch", "evaluate", "preview", "plan", "activate")
+AGAIN = ("load again", "stitch again", "evaluate again")  # after one event in a hundred has come
 PACKAGES = ("cdp-toolkit", "polars", "deltalake", "narwhals", "numpy", "scipy")
-# What each stage is measured against: the stage, the limit's step, what the limit does.
+# What each stage is measured against: the stage, the other way's step, what that does.
 LIMITS = (
     ("load", "read_exports", "read the exports as text, write Parquet"),
     ("stitch", "find_components", "component search on ready integers"),
     ("stitch", "copy_profiles", "read the records, write the profiles' bytes"),
     ("evaluate", "read_profiles", "read every column of the profiles"),
-    ("activate", "copy_people", "read people and memberships, write CSV"),
+    ("activate", "copy_people", "read people and who was sent, write CSV"),
 )
+# Much less than ours: no cleaning, no mapping to one model, no refusals; the components are given to them.
+PEERS = (
+    ("load", "pandas_load", "pandas: read as text, latest row an id, write Parquet"),
+    ("stitch", "pandas_stitch", "pandas: latest values of people, events by person"),
+    ("load", "pyspark_load", "PySpark, local: the same"),
+    ("stitch", "pyspark_stitch", "PySpark, local: the same"),
+)
+KEPT = Path(__file__).with_name("kept.json")
+WORSE = 1.5
 
 
 def make_world(home: Path, persons: int, shape: str) -> None:
@@ -39,11 +55,43 @@ def make_world(home: Path, persons: int, shape: str) -> None:
     make_workspace(home, persons=persons, format=shape)  # type: ignore[arg-type]
 
 
+def add_segments(home: Path, size: int) -> None:
+    """Write so many segments of all kinds beside those of the demo."""
+    from segments_rules import mixed_rules
+
+    for name, rule in mixed_rules(size).items():
+        told = json.dumps({"name": name, "entity": "person", "pql": rule.pql})  # JSON is YAML
+        (home / "segments" / f"{name}.yaml").write_text(told, "utf-8")
+
+
+def add_events(home: Path) -> None:
+    """Deliver one event in a hundred again under a new number, as a further part of the export."""
+    import polars as pl
+
+    folder = home / "exports" / "marketo" / "activities"
+    parts = sorted(folder.iterdir())
+    own = parts[0].name.split(".", 1)[1]
+    known = pl.read_parquet(parts[0]) if own == "parquet" else pl.read_csv(parts[0], infer_schema=False)
+    new = known.gather_every(100).with_columns("9" + pl.col(known.columns[0]).cast(pl.String))
+    new = new.cast({known.columns[0]: known.schema[known.columns[0]]})
+    new.write_parquet(folder / "part-9999.parquet") if own == "parquet" else new.write_csv(folder / "part-9999.csv")
+
+
 def run_stage(home: Path, verb: str) -> None:
     """Run a verb of the toolkit."""
     from cdp_toolkit import Workspace
 
-    getattr(Workspace(home), verb)()
+    workspace = Workspace(home)
+    match verb.removesuffix(" again"):
+        case "preview":
+            visits = 'event_type = "web.webpagedetails.pageViews" and timestamp occurs <= 30 days before now'
+            workspace.preview(f"(xEvent[{visits}].count() >= 2)")
+        case "plan":
+            for destination in workspace.destinations:
+                workspace.plan(destination)
+        case other:
+            done = getattr(workspace, other)()
+            assert done.outcome != "failed", done.problems
 
 
 def read_exports(home: Path, out: Path) -> None:
@@ -97,17 +145,18 @@ def read_profiles(home: Path, out: Path) -> None:  # noqa: ARG001 - all limits a
 
 
 def copy_people(home: Path, out: Path) -> None:
-    """Read people and memberships and write the members as CSV."""
+    """Read people and who was sent, and write those as CSV."""
     import polars as pl
 
     people = pl.scan_parquet(table_files(home, "profiles/person")).select("profile_id", "email", "first_name")
-    members = pl.scan_parquet(table_files(home, "segments/membership")).select("segment", "profile_id")
-    members.join(people, on="profile_id", how="inner").sink_csv(out / "members.csv")
+    sent = pl.scan_parquet(table_files(home, "activation/ledger")).select("destination", "profile_id")
+    sent.join(people, on="profile_id", how="inner").sink_csv(out / "members.csv")
 
 
 def tables(home: Path, folder: str) -> list[str]:
-    """Return the tables of a folder of the lake."""
-    return [f"{folder}/{table.name}" for table in sorted((home / "lake" / folder).iterdir()) if table.is_dir()]
+    """Return the tables of a folder of the lake that have rows."""
+    found = [f"{folder}/{table.name}" for table in sorted((home / "lake" / folder).iterdir()) if table.is_dir()]
+    return [table for table in found if table_files(home, table)]
 
 
 def table_files(home: Path, table: str) -> list[str]:
@@ -126,16 +175,23 @@ def report(started: float) -> None:
 
 def run_step(step: str, home: Path, persons: int, shape: str) -> None:
     """Run one step in this process and report it."""
+    import line_peers
+
     limits: dict[str, Callable[[Path, Path], None]] = {
         each.__name__: each for each in (read_exports, find_components, copy_profiles, read_profiles, copy_people)
     }
+    limits |= {step: getattr(line_peers, step) for _, step, _ in PEERS}
     for module in ("polars", "deltalake", "cdp_toolkit.workspace"):
         import_module(module)  # once a process, however large the world: not what is measured
+    for module in [each for each in ("pandas", "pyspark.sql.connect.session") if step.startswith(each[:6])]:
+        import_module(module)
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home) as scratch:
         started = time.perf_counter()
         if step == "world":
             make_world(home, persons, shape)
+        elif step == "more":
+            add_events(home)
         elif step in limits:
             limits[step](home, Path(scratch))
         else:
@@ -143,70 +199,150 @@ def run_step(step: str, home: Path, persons: int, shape: str) -> None:
         report(started)
 
 
-def in_process(step: str, home: Path, options: argparse.Namespace) -> dict[str, float]:
+def in_process(step: str, home: Path, persons: int, options: argparse.Namespace) -> dict[str, float]:
     """Run a step in a process of its own and return its seconds and peak memory."""
     command = [sys.executable, __file__, "--step", step, "--workspace", str(home)]
-    command += ["--persons", str(options.persons), "--format", options.format]
+    command += ["--persons", str(persons), "--format", options.format]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own file
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-def measure(home: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """Run all stages, then all limits, and return one row a comparison."""
-    in_process("world", home, options)
-    ours = {stage: in_process(stage, home, options) for stage in STAGES}
+def measure(home: Path, persons: int, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Run all stages, then the limits and peers, and return one row a stage, with one more a comparison."""
+    in_process("world", home, persons, options)
+    add_segments(home, options.segments)
+    ours = {}
+    for stage in VERBS:
+        ours[stage] = in_process(stage, home, persons, options)
+        print(f"{persons:,} {stage}: {ours[stage]}", file=sys.stderr, flush=True)
     rows = []
-    for stage, step, what in LIMITS:
-        limit = in_process(step, home, options)
-        rows.append(
-            {
-                "name": stage,
-                "against": what,
-                "ours": round(ours[stage]["seconds"], 3),
-                "limit": round(limit["seconds"], 3),
-                "ratio": round(ours[stage]["seconds"] / limit["seconds"], 2),
-                "ours_peak_mb": round(ours[stage]["peak_mb"]),
-                "limit_peak_mb": round(limit["peak_mb"]),
-            }
-        )
-    return rows
+    peers = [each for each in PEERS if each[1].partition("_")[0] in options.peers]
+    with spark_if(home.parent / "server", is_needed="pyspark" in options.peers):
+        for stage, step, what in (*LIMITS, *peers):
+            rows.append(compared(stage, what, ours[stage], in_process(step, home, persons, options)))
+            print(f"{persons:,} {rows[-1]}", file=sys.stderr, flush=True)
+    in_process("more", home, persons, options)
+    for stage in AGAIN:
+        ours[stage] = in_process(stage, home, persons, options)
+        rows.append(compared(stage, "the same of everything", ours[stage], ours[stage.removesuffix(" again")]))
+        print(f"{persons:,} {rows[-1]}", file=sys.stderr, flush=True)
+    alone = [stage for stage in ours if stage not in {row["name"] for row in rows}]
+    return rows + [compared(stage, "", ours[stage], None) for stage in alone]
+
+
+def compared(stage: str, what: str, ours: dict[str, float], other: dict[str, float] | None) -> dict[str, Any]:
+    """Return a stage beside another way to it, or by itself."""
+    return {
+        "name": stage,
+        "against": what,
+        "ours": round(ours["seconds"], 3),
+        "ours_peak_mb": round(ours["peak_mb"]),
+        "limit": None if other is None else round(other["seconds"], 3),
+        "limit_peak_mb": None if other is None else round(other["peak_mb"]),
+        "ratio": None if other is None else round(ours["seconds"] / other["seconds"], 3),
+    }
+
+
+@contextmanager
+def spark_if(folder: Path, *, is_needed: bool) -> Iterator[None]:
+    """Have a Spark stand ready on this machine, where a peer needs it."""
+    if not is_needed:
+        yield
+        return
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from tests.stand_ins import clusters
+
+    with clusters.spark(folder) as (address, _):
+        os.environ["BENCH_SPARK"] = address
+        yield
+
+
+def growth(found: dict[int, list[dict[str, Any]]]) -> dict[str, float]:
+    """Return the power of the number of people with which the seconds of each stage grow."""
+    seconds: dict[str, dict[int, float]] = {}
+    for persons, rows in found.items():
+        for row in rows:
+            seconds.setdefault(row["name"], {})[persons] = row["ours"]
+    return {
+        name: round(statistics.linear_regression(list(map(math.log, at)), list(map(math.log, at.values()))).slope, 2)
+        for name, at in seconds.items()
+        if len(at) > 1
+    }
+
+
+def worse(found: dict[int, list[dict[str, Any]]]) -> list[str]:
+    """Return the ratios that are much larger than those that are kept."""
+    kept = json.loads(KEPT.read_text("utf-8"))
+    pairs = [
+        (f"{persons:,} people, {row['name']}, {row['against']}", row["ratio"], kept[str(persons)][_key(row)])
+        for persons, rows in found.items()
+        for row in rows
+        if row["ratio"] is not None and _key(row) in kept.get(str(persons), {})
+    ]
+    assert pairs, f"nothing is kept for {list(found)} people: run with --keep first"
+    return [f"{what}: {now} instead of {then}" for what, now, then in pairs if now > WORSE * then]
+
+
+def keep(found: dict[int, list[dict[str, Any]]]) -> None:
+    """Write the ratios that later runs are compared with; those of other sizes stay."""
+    kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() else {}
+    for persons, rows in found.items():
+        kept[str(persons)] = {_key(row): row["ratio"] for row in rows if row["ratio"] is not None}
+    KEPT.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
+
+
+def _key(row: dict[str, Any]) -> str:
+    return f"{row['name']} / {row['against']}"
 
 
 def show(rows: list[dict[str, Any]], persons: int) -> None:
-    """Print the rows for people, and on the last line for machines."""
+    """Print the rows of one size."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("stage", "seconds", "peak MB", "limit", "seconds ", "peak MB ", "ratio", title=f"{persons:,} people")
+    table = Table("stage", "seconds", "peak MB", "beside", "seconds ", "peak MB ", "ratio", title=f"{persons:,} people")
     for row in rows:
-        own, bare = (
-            (f"{row['ours']:.2f}", f"{row['ours_peak_mb']:,}"),
-            (f"{row['limit']:.2f}", f"{row['limit_peak_mb']:,}"),
-        )
-        table.add_row(row["name"], *own, row["against"], *bare, f"{row['ratio']:.1f}")
+        other = ("", "", "") if row["limit"] is None else (
+            f"{row['limit']:.2f}", f"{row['limit_peak_mb']:,}", f"{row['ratio']:.2f}"
+        )  # fmt: skip
+        table.add_row(row["name"], f"{row['ours']:.2f}", f"{row['ours_peak_mb']:,}", row["against"], *other)
     Console(width=120).print(table)
-    versions = {"python": sys.version.split()[0], **{package: version(package) for package in PACKAGES}}
-    print(
-        json.dumps(
-            {"benchmark": "line", "persons": persons, "cpus": os.cpu_count(), "versions": versions, "ratios": rows}
-        )
-    )
 
 
 def main() -> None:
     """Read the command line and measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--persons", type=int, default=20_000, help="true people in the world")
+    parser.add_argument("--persons", type=int, nargs="+", default=[20_000], help="true people in the world; sizes")
     parser.add_argument("--format", choices=("csv", "parquet"), default="csv", help="shape of the exports")
+    parser.add_argument("--segments", type=int, default=1000, help="segments beside those of the demo")
+    parser.add_argument("--peers", nargs="*", choices=("pandas", "pyspark"), default=[], help="others to measure too")
+    parser.add_argument("--home", type=Path, help="folder for the worlds, by default one that is deleted")
+    parser.add_argument("--check", action="store_true", help="fail where a ratio is much worse than the kept one")
+    parser.add_argument("--keep", action="store_true", help="keep the ratios of this run")
     parser.add_argument("--step", help=argparse.SUPPRESS)
     parser.add_argument("--workspace", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.step:
-        run_step(options.step, options.workspace, options.persons, options.format)
+        run_step(options.step, options.workspace, options.persons[0], options.format)
         return
-    with tempfile.TemporaryDirectory() as scratch:
-        show(measure(Path(scratch) / "world", options), options.persons)
+    found = {}
+    with tempfile.TemporaryDirectory(dir=options.home) as scratch:
+        for persons in options.persons:
+            found[persons] = measure(Path(scratch) / str(persons) / "world", persons, options)
+            show(found[persons], persons)
+    versions = {"python": sys.version.split()[0], **{package: version(package) for package in PACKAGES}}
+    grows = growth(found)
+    print("grows with the power:", grows)
+    print(
+        json.dumps(
+            {"benchmark": "line", "cpus": os.cpu_count(), "versions": versions, "growth": grows, "ratios": found}
+        )
+    )
+    if options.keep:
+        keep(found)
+    if options.check and (failed := worse(found)):
+        sys.exit("Worse than what is kept:\n" + "\n".join(failed))
 
 
 if __name__ == "__main__":

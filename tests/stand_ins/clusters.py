@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.needed import lacking
@@ -65,8 +65,11 @@ def _running(command: list[str | Path], log: Path, told: Mapping[str, str], port
     try:
         _wait_for(server, port, log)
         yield server
+        if server.poll() is not None:
+            raise RuntimeError(f"The server ended by itself with {server.returncode}: {log.read_text('utf-8')[-2000:]}")
     finally:
-        os.killpg(server.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
         server.wait()
 
 

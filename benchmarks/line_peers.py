@@ -1,0 +1,109 @@
+"""Other ways to the bulk of a load and of a stitch, for ``benchmarks/line.py``: pandas, and PySpark on this machine.
+
+Both do much less than the toolkit: they clean nothing, map nothing to one model, refuse nothing and keep no origins. A load
+reads every export as text, keeps the last row of each identifier and writes Parquet. A stitch takes which record belongs to
+which person as given, finds the latest value of each column of each person, and gives each event its person.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+Exports = dict[str, list[Path]]
+
+
+def exports(home: Path) -> Exports:
+    """Return the files of each exported object."""
+    found: Exports = {}
+    for file in sorted((home / "exports").rglob("*")):
+        if file.is_file():
+            whole = file.parent if file.parent.parent.name != "exports" else file
+            found.setdefault(f"{file.parts[-2 if whole is file else -3]}-{whole.name.split('.')[0]}", []).append(file)
+    return found
+
+
+def pandas_load(home: Path, out: Path) -> None:
+    """Read every export as text, keep the last row of each identifier, write Parquet."""
+    import pandas as pd
+
+    def read(file: Path) -> Any:
+        if ".csv" in file.suffixes:
+            return pd.read_csv(file, dtype=str)
+        if ".parquet" in file.suffixes:
+            return pd.read_parquet(file)
+        return pd.read_json(file, lines=".ndjson" in file.suffixes, dtype=False)
+
+    for name, files in exports(home).items():
+        rows = pd.concat([read(file) for file in files if file.stat().st_size])
+        rows = rows.map(_text) if any(".csv" not in file.suffixes for file in files) else rows
+        rows.drop_duplicates(rows.columns[0], keep="last").to_parquet(out / f"{name}.parquet")
+
+
+def _text(value: Any) -> str | None:
+    return json.dumps(value) if isinstance(value, dict | list) else None if value is None else str(value)
+
+
+def pandas_stitch(home: Path, out: Path) -> None:
+    """Find the latest values of people, and give events their person."""
+    import polars as pl
+    import polars.selectors as cs
+
+    def read(name: str) -> Any:  # without lists of text, which pandas has no type for
+        return pl.scan_parquet(files_of(home, name)).select(~cs.list()).collect().to_pandas()
+
+    ids = read("identity/person_ids")[["source_key", "profile_id"]]
+    records = read("entities/person").merge(ids, on="source_key").sort_values("updated_at", na_position="first")
+    records.groupby("profile_id").last().to_parquet(out / "person.parquet")
+    read("entities/event").merge(ids.rename(columns={"source_key": "person_key"}), on="person_key").to_parquet(
+        out / "event.parquet"
+    )
+
+
+def pyspark_load(home: Path, out: Path) -> None:
+    """Do as ``pandas_load`` does, on Spark."""
+    with _session() as session:
+        for name, files in exports(home).items():
+            paths = [str(file) for file in files if file.stat().st_size]
+            if ".csv" in files[0].suffixes:
+                rows = session.read.csv(paths, header=True, multiLine=True, quote='"', escape='"')
+            elif ".parquet" in files[0].suffixes:
+                rows = session.read.parquet(*paths)
+            else:
+                rows = session.read.json(paths, multiLine=".ndjson" not in files[0].suffixes)
+            rows.dropDuplicates([rows.columns[0]]).write.parquet(str(out / name))
+
+
+def pyspark_stitch(home: Path, out: Path) -> None:
+    """Do as ``pandas_stitch`` does, on Spark."""
+    with _session() as session:
+        from pyspark.sql import functions as f
+
+        ids = session.read.parquet(*files_of(home, "identity/person_ids")).select("source_key", "profile_id")
+        records = session.read.parquet(*files_of(home, "entities/person")).join(ids, "source_key")
+        values = [
+            f.max_by(name, f.when(f.col(name).isNotNull(), f.col("updated_at"))).alias(name)
+            for name in records.columns
+            if name != "profile_id"
+        ]
+        records.groupBy("profile_id").agg(*values).write.parquet(str(out / "person"))
+        events = session.read.parquet(*files_of(home, "entities/event"))
+        events.join(ids.withColumnRenamed("source_key", "person_key"), "person_key").write.parquet(str(out / "event"))
+
+
+def files_of(home: Path, table: str) -> list[str]:
+    """Return the files of the newest version of a table."""
+    from deltalake import DeltaTable
+
+    return DeltaTable(home / "lake" / table).file_uris()
+
+
+@contextmanager
+def _session() -> Iterator[Any]:
+    """Open a session on a Spark that stands already; its start is not timed."""
+    import os
+
+    from pyspark.sql import SparkSession
+
+    yield SparkSession.builder.remote(os.environ["BENCH_SPARK"]).create()
