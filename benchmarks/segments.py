@@ -120,7 +120,8 @@ def _evaluated(options: argparse.Namespace, *, days: int = 0, description: str =
     from cdp_toolkit.segments import step
     from cdp_toolkit.segments.evaluate import Evaluation
 
-    lake = Lake(options.home / "run", engine=open_engine(options.engine))
+    engine = {"spark": options.engine} if options.engine.startswith("sc://") else options.engine
+    lake = Lake(options.home / "run", engine=open_engine(engine))
     segments = [Segment(name=rule.name, pql=rule.pql, description=description) for rule in rules_of(options).values()]
     seconds = dict.fromkeys(("finding", "evaluation"), 0.0)
 
@@ -335,7 +336,7 @@ def main() -> None:
     parser.add_argument("--segments", type=int, default=0, help="audiences; 1000, or 250 that all differ, by default")
     parser.add_argument("--different", action="store_true", help="audiences whose conditions on events all differ")
     parser.add_argument("--by-person", action="store_true", help="events in the order of people")
-    parser.add_argument("--engine", choices=("polars", "duckdb"), default="polars", help="engine of the toolkit")
+    parser.add_argument("--engine", default="polars", help="engine of the toolkit: polars, duckdb or sc://host:port")
     parser.add_argument("--contenders", nargs="*", choices=CONTENDERS, default=CONTENDERS)
     parser.add_argument("--home", type=Path, help="folder of a world to make, or to use again")
     parser.add_argument("--step", choices=STEPS, help=argparse.SUPPRESS)
