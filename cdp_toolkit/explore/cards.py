@@ -90,8 +90,9 @@ class Card:
         return "time" if kind.is_temporal() else ""
 
     def __str__(self) -> str:
-        """Return the first rows as text."""
-        told = [" · ".join(_told(row[name]) for name in self.columns) for row in self.rows[:_LINES]]
+        """Return the first rows as text, under the names of their columns."""
+        told = [" · ".join(_told(row[name]) or "-" for name in self.columns) for row in self.rows[:_LINES]]
+        told = told and [" · ".join(name.replace("_", " ") for name in self.columns), *told]
         rest = [f"… {self.frame.height - _LINES:,} more"] if self.frame.height > _LINES else []
         return "\n".join(f"  {line}" for line in [*(told or [self.empty]), *rest])
 

@@ -54,7 +54,7 @@ class Breakdown:
         most = max((count for _, count in self.rows), default=1)
         rows = "".join(
             f"<tr><td>{escape(_name(value))}</td><td style='text-align:right'>{count:,}</td>"
-            f"<td style='text-align:right'>{count / max(self.of, 1):.1%}</td><td><span style='display:inline-block;"
+            f"<td style='text-align:right'>{count / max(self.of, 1):.1%}</td><td style='text-align:left'><span style='display:inline-block;"
             f"height:.8em;background:#2f7fc1;width:{max(round(160 * count / most), 1)}px'></span></td></tr>"
             for value, count in self.rows[:_SHOWN]
         )

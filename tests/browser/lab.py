@@ -133,7 +133,7 @@ def browsing(lab: Lab, *, dark: bool = False) -> Iterator[Page]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
         context = browser.new_context(
-            viewport={"width": 1500, "height": 1100}, color_scheme="dark" if dark else "light"
+            viewport={"width": 1500, "height": 1700}, color_scheme="dark" if dark else "light"
         )
         page = context.new_page()
 

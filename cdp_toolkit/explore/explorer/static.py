@@ -90,7 +90,7 @@ def _bars(title: str, rows: list[tuple[str, int]], of: int) -> str:
     most = max((count for _, count in rows), default=1) or 1
     lines = "".join(
         f"<tr><td>{escape(name)}</td><td style='text-align:right'>{count:,}</td><td style='text-align:right'>{count / of:.0%}"
-        f"</td><td><span style='display:inline-block;height:.7em;border-radius:2px;background:#2f7fc1;"
+        f"</td><td style='text-align:left'><span style='display:inline-block;height:.7em;border-radius:2px;background:#2f7fc1;"
         f"width:{max(round(70 * count / most), 1)}px'></span></td></tr>"
         for name, count in rows
     )
