@@ -1,8 +1,7 @@
 """What an activation costs beside what the destination itself takes.
 
-``python benchmarks/activate.py files --persons 1000000`` adds a million people to a CSV file; ``… marketo --persons 300000``
-adds leads to a static list of a stand-in that allows Marketo's 100 calls in 20 seconds. The limit of the first is the
-time in which the same file is written and flushed by itself, of the second that of its calls at that rate.
+``python benchmarks/activate.py --persons 300000`` adds leads to a static list of a stand-in that allows Marketo's 100 calls in 20
+seconds. The limit is the time of its calls at that rate. For files see ``activate_files.py``.
 """
 
 import argparse
@@ -13,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,6 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import cdp_toolkit as cdp
-from cdp_toolkit.connectors.exports import Export
-from cdp_toolkit.destinations.destination import open_connection
 from cdp_toolkit.lake.runs import OpenRun
 from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model.types import arrow_type
@@ -94,15 +91,13 @@ def timed(kind: type, name: str, spent: dict[str, float]) -> Iterator[None]:
         setattr(kind, name, method)
 
 
-def activate(workspace: cdp.Workspace, *parts: tuple[type, str]) -> dict[str, Any]:
+def activate(workspace: cdp.Workspace) -> dict[str, Any]:
     """Plan and activate, and tell the seconds of each part."""
     spent: dict[str, float] = {}
     began = time.perf_counter()
     plan = workspace.plan("out")
     planned = time.perf_counter() - began
-    with ExitStack() as stack:
-        for kind, name in ((OpenRun, "record"), *parts):
-            stack.enter_context(timed(kind, name, spent))
+    with timed(OpenRun, "record", spent):
         began = time.perf_counter()
         run = workspace.activate("out")
         seconds = time.perf_counter() - began
@@ -110,22 +105,6 @@ def activate(workspace: cdp.Workspace, *parts: tuple[type, str]) -> dict[str, An
     assert workspace.plan("out").is_empty
     told = {"rows": run.counts["added"], "calls": plan.calls, "seconds": seconds, "a plan alone": planned}
     return told | {f"in {name}": each for name, each in spent.items()}
-
-
-def files(folder: Path, persons: int) -> dict[str, Any]:
-    """Add people to a CSV file."""
-    fields = {"mail": "email", "name": "first_name", "country": "country"}
-    settings = {"type": "files", "mode": "mirror", "format": "csv", "mapping": fields}
-    workspace = make_workspace(folder, persons, settings)
-    told = activate(
-        workspace, (Export, "publish"), (type(open_connection(workspace.destinations["out"], folder)), "deliver")
-    )
-    table_of_file = pl.read_csv(next((folder / "out/out").glob("*.csv")))
-    began = time.perf_counter()
-    with (folder / "bare.csv").open("wb") as file:
-        table_of_file.write_csv(file)
-        os.fsync(file.fileno())
-    return told | {"the file alone": time.perf_counter() - began}
 
 
 def marketo(folder: Path, persons: int, calls: int) -> dict[str, Any]:
@@ -145,15 +124,13 @@ def marketo(folder: Path, persons: int, calls: int) -> dict[str, Any]:
 def main() -> None:
     """Measure, and print a line of JSON."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["files", "marketo"])
     parser.add_argument("--persons", type=int, default=100_000)
     parser.add_argument("--calls", type=int, default=98, help="calls in Marketo's 20 seconds")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "workspace"
-        told = files(folder, given.persons) if given.what == "files" else marketo(folder, given.persons, given.calls)
+        told = marketo(Path(name) / "workspace", given.persons, given.calls)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"what": given.what, **told, "peak_mib": peak}))
+    print(json.dumps({"benchmark": "activate", **told, "peak_mib": peak}))
 
 
 if __name__ == "__main__":
