@@ -106,6 +106,18 @@ def test_whatever_the_api_does_the_list_is_right_and_no_lead_was_made(world, mar
     assert (made, marketo.created_leads) == (set(), 0)
 
 
+def test_no_call_names_more_than_300_leads(world, marketo, activate):
+    marketo.world.leads = World.of(650).leads
+    for number in range(1, 651):
+        world.lead(number, "buyers", email=email(number))
+
+    activate()
+
+    assert members(marketo) == list(range(1, 651))
+    assert sum(call == "POST /rest/v1/lists/1001/leads.json" for call in marketo.calls) == 3
+    assert "1003" not in marketo.codes  # the stand-in refuses a call with more
+
+
 def test_a_batch_that_comes_twice_changes_nothing(world, marketo, activate):
     world.lead(1, "buyers", email=email(7))
     activate()
