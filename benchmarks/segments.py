@@ -85,6 +85,7 @@ def ours(options: argparse.Namespace) -> Found:
 def restitch(options: argparse.Namespace) -> Found:
     """Write people and events as a stitch does that changed one person in a hundred and their events."""
     import narwhals as nw
+    import pyarrow.parquet as pq
 
     from cdp_toolkit.engines import open_engine
     from cdp_toolkit.lake import Lake
@@ -95,7 +96,8 @@ def restitch(options: argparse.Namespace) -> Found:
     with Lake(options.home / "run", engine=open_engine("polars")).run("stitch") as run:
         for table, column, other in (("person", "person_score", score), ("event", "page_name", page)):
             value = nw.when(is_changed).then(other).otherwise(nw.col(column))
-            run.replace(f"profiles/{table}", run.scan(f"profiles/{table}").with_columns(value.alias(column)))
+            rows = run.scan(f"profiles/{table}").select(pq.read_schema(files_of(options, table)[0]).names)
+            run.replace(f"profiles/{table}", rows.with_columns(value.alias(column)))
     return {}
 
 
