@@ -7,6 +7,7 @@ and Spark, each in a process of its own, and compares with Polars. ``sail-cluste
 
 import argparse
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -65,6 +66,7 @@ def main() -> None:
     parser.add_argument("--kill-after", type=float, default=8, help="seconds into a verb at which a worker is killed")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and the servers with it
     if options.one:
         engine, folder = options.one[0], Path(options.one[1])
         print(json.dumps(walk(folder / "world", folder, engine, options.kill_after)))
