@@ -60,7 +60,7 @@ lab: $(STAMP) ## open JupyterLab on the notebooks
 	$(BIN)/cdp lab
 
 bench: $(STAMP) ## measure each stage beside its bare limit on PERSONS people, and compare ratios with the kept ones
-	$(BIN)/python benchmarks/line.py --persons $(or $(PERSONS),10000 100000) --check
+	$(BIN)/python benchmarks/line.py --persons $(or $(PERSONS),10000 100000) $(if $(wildcard benchmarks/kept.json),--check,--keep)
 
 docs: $(STAMP) ## write the pages that are made from the code
 	$(BIN)/typer cdp_toolkit.cli utils docs --name cdp --title Commands --output docs/commands.md
