@@ -29,6 +29,8 @@ Ids = npt.NDArray[np.int64]
 
 _MOST = 0.3
 """Beyond this share of the profiles, looking at all of them is as fast."""
+_MOST_COMPARED = 10_000_000
+"""Beyond so many rows of a table that may differ, comparing them takes more memory than looking at everybody."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,9 @@ def again(segments: Sequence[Segment], names: Sequence[str], versions: Versions,
     profiles: dict[str, Ids] = {}
     for entity, root in roots.items():
         try:
-            profiles[entity] = _few(_Trace(versions, model).of(root, "profile_id"), versions.now(entity), engine)
+            profiles[entity] = _few(
+                _Trace(versions, model, engine).of(root, "profile_id"), versions.now(entity), engine
+            )
         except UnclearError as error:
             whole |= dict.fromkeys(followed[entity], error.message)
     return Again(whole, profiles)
@@ -120,7 +124,7 @@ def _few(found: Frame | None, rows: Frame, engine: Engine) -> Ids:
         ids: Ids = engine.collect(found)["profile_id"].drop_null().to_numpy()
     except engine.errors as error:  # files of a version that was cleaned up
         raise UnclearError("The tables of the last evaluation cannot be read any more.") from error
-    (count,) = engine.collect(rows.select(count=nw.len()))["count"].to_pylist()
+    count = _count(rows, engine)
     if len(ids) > _MOST * count:
         raise UnclearError(f"{len(ids):,} of {count:,} profiles may have changed.")
     return ids
@@ -130,6 +134,7 @@ def _few(found: Frame | None, rows: Frame, engine: Engine) -> Ids:
 class _Trace:
     versions: Versions
     model: Model
+    engine: Engine
 
     def of(self, reading: Reading, key: str) -> Frame | None:
         """Return one column ``key`` of the rows that may answer otherwise than before, each value once."""
@@ -175,9 +180,16 @@ class _Trace:
             missing = sorted({*columns} - {*rows.collect_schema().names()})
             if missing:
                 raise UnclearError(f"profiles/{name} had no column {missing[0]}.")
+        many = sum(_count(rows, self.engine) for rows in differing)
+        if many > _MOST_COMPARED:
+            raise UnclearError(f"{many:,} rows of profiles/{name} may have changed.")
         signed = [rows.select(*columns, _one=nw.lit(sign)) for rows, sign in zip(differing, (-1, 1), strict=True)]
         counted = nw.concat(signed).group_by(*columns).agg(nw.col("_one").sum())
         yield counted.filter(nw.col("_one") != 0)
+
+
+def _count(rows: Frame, engine: Engine) -> int:
+    return int(engine.collect(rows.select(count=nw.len()))["count"][0].as_py())
 
 
 def _inside(window: Window, clock: Clock) -> nw.Expr:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cdp_toolkit.segments import changes
 from cdp_toolkit.segments.bindings import Bindings
 from cdp_toolkit.segments.changes import Versions, again
 from cdp_toolkit.segments.definition import Segment
@@ -131,6 +132,15 @@ def test_where_most_changed_all_are_evaluated(go_on):
 
     assert "10 of 10 profiles may have changed" in found.whole["named"]
     assert found.profiles.keys() == {"account"}
+
+
+def test_where_more_rows_may_differ_than_can_be_compared_all_are_evaluated(go_on, monkeypatch):
+    monkeypatch.setattr(changes, "_MOST_COMPARED", 5)
+    after = many(10)
+
+    found = go_on(many(10), {"person": [*after["person"][1:], {"profile_id": 11}]}).again()
+
+    assert "20 rows of profiles/person may have changed" in found.whole["named"]
 
 
 IDS = st.integers(1, 12)
