@@ -147,6 +147,13 @@ def test_json_lands_flat_objects_dotted_arrays_as_json_and_numbers_as_written(fo
     assert second == {"_id": "b", "_line": 2}
 
 
+def test_a_file_without_a_line_of_json_has_no_rows(folder):
+    (folder / "event.ndjson").touch()
+    (folder / "lead.ndjson").write_text('{"id": 1}\n')
+
+    assert read(folder) == [{"id": "1", "_line": 1}]
+
+
 def test_an_array_of_json_objects_is_read_like_lines_of_json(folder):
     (folder / "account.json").write_text('[{"id": 1, "ok": true, "audit": {"by": "me"}}, {"id": 2}]')
 

@@ -37,6 +37,8 @@ def read_ndjson(path: Path, name: str, text: Text) -> pa.RecordBatchReader:
     SourceError
         If a line is no JSON, such as the last one of a file that is cut off.
     """
+    if path.stat().st_size == 0:  # no line is no row
+        return pa.RecordBatchReader.from_batches(pa.schema({"_file": pa.string(), "_line": pa.int64()}), [])
     source = path if text.encoding == "utf-8" else io.BytesIO(_decoded(path, text))
     try:
         # Once to learn which columns there are, once to read each value as the text it is.
