@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import narwhals as nw
 
 from cdp_toolkit.destinations.definition import Destination
-from cdp_toolkit.destinations.destination import Connection
+from cdp_toolkit.destinations.destination import Connection, FindsRecords
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Entity
 
@@ -93,6 +93,7 @@ def candidates(current: Frame, profiles: Frame, columns: Mapping[str, str], *, c
     return found.with_columns(
         _has_profile=nw.col("_has_profile").fill_null(False),
         _is_known=nw.lit(True),
+        _record_id=_nothing(),
         _suppressed=_nothing(),
         _held_out=_nothing(),
     )
@@ -111,7 +112,7 @@ def known_identities(
     profiles
         One row per profile: ``profile_id``, ``source_keys`` and the columns of the identity.
     records
-        One row per source record: ``source_key``, ``source_type``, ``source_instance``, ``is_deleted``,
+        One row per source record: ``source_key``, ``source_type``, ``source_instance``, ``source_id``, ``is_deleted``,
         ``updated_at`` and the columns of the identity.
     connection
         Names the source and the identity.
@@ -125,13 +126,15 @@ def known_identities(
     Frame
         One row per profile with a live record in the source: ``_profile_id``, ``_is_known`` (true) and the fields
         of its identity there. Of several records the one that agrees with the profile wins, then the one changed
-        last, or where the identity is ``source_id`` the one with the highest id.
+        last, or where the identity is ``source_id`` the one with the highest id. ``_record_id`` is the id of a record
+        by which the connection may find the profile besides, see ``FindsRecords``.
     """
     identity = list(dict.fromkeys(columns[field] for field in connection.identity))
     is_live = (nw.col("source_type") == connection.requires_source) & ~nw.col("is_deleted")
     if connection.requires_instance is not None:
         is_live &= nw.col("source_instance") == connection.requires_instance
-    live = records.filter(is_live).select("source_key", "updated_at", *identity)
+    of_source = records.filter(is_live)
+    live = of_source.select("source_key", "updated_at", *identity)
     own = _nothing() if identity[0] == _RECORD else nw.col(identity[0])
     owned = profiles.select("profile_id", _own=own, source_key=nw.col("source_keys"))
     ranked = owned.explode("source_key").join(live, on="source_key", how="inner")
@@ -141,7 +144,11 @@ def known_identities(
     order = ("_agrees", "source_key") if identity[0] == _RECORD else ("_agrees", "updated_at", "source_key")
     latest = engine.latest(ranked, by="profile_id", order=order, columns=identity)
     fields = {field: _single(latest, columns[field]) for field in connection.identity}
-    return latest.select(_profile_id=nw.col("profile_id"), _is_known=nw.lit(True), **fields)
+    known = latest.select(_profile_id=nw.col("profile_id"), _is_known=nw.lit(True), **fields)
+    if not isinstance(connection, FindsRecords):
+        return known.with_columns(_record_id=_nothing())
+    ids = _record_ids(profiles, of_source, columns[connection.record_by])
+    return known.join(ids, left_on="_profile_id", right_on="_owner", how="left")
 
 
 def as_known(found: Frame, known: Frame, connection: Connection) -> Frame:
@@ -161,7 +168,7 @@ def as_known(found: Frame, known: Frame, connection: Connection) -> Frame:
     Frame
         The same rows; where ``_is_known`` is false the identity is null.
     """
-    joined = found.drop("_is_known", *connection.identity).join(known, on="_profile_id", how="left")
+    joined = found.drop("_is_known", "_record_id", *connection.identity).join(known, on="_profile_id", how="left")
     return joined.with_columns(_is_known=nw.col("_is_known").fill_null(False))
 
 
@@ -185,6 +192,18 @@ def digested(judged: Frame, fields: Mapping[str, str], engine: Engine) -> Frame:
     values = nw.concat_str(*(nw.col(field).cast(nw.String).fill_null("\x1e") for field in fields), separator="\x1f")
     text = nw.when(nw.col("_reason").is_null()).then(values).otherwise(nw.col("_reason"))
     return engine.key64(judged.with_columns(_text=text), {"_digest": "_text"}).drop("_text")
+
+
+def _record_ids(profiles: Frame, of_source: Frame, column: str) -> Frame:
+    """Return an id for each profile with a record that has a value; of several ids always the same.
+
+    The same id is another person in another instance, so that there are none where records are of several.
+    """
+    instances = of_source.group_by("source_type").agg(_instances=nw.col("source_instance").n_unique())
+    found = of_source.filter(~_single(of_source, column).is_null()).select("source_key", "source_type", "source_id")
+    sole = found.join(instances.filter(nw.col("_instances") == 1), on="source_type", how="semi")
+    owned = profiles.select(_owner="profile_id", source_key="source_keys").explode("source_key")
+    return owned.join(sole, on="source_key", how="inner").group_by("_owner").agg(_record_id=nw.col("source_id").max())
 
 
 def _value(profiles: Frame, column: str) -> nw.Expr:

@@ -7,9 +7,10 @@ whom it lacks changes nothing; or it gets ``Batch.key`` as its idempotency key; 
 call that failed in transport are the connection's own and need no word here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from cdp_toolkit import plugins
 from cdp_toolkit.destinations.definition import Destination, Mode
+from cdp_toolkit.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -202,7 +204,43 @@ class Asks(Protocol):
         ...
 
 
-def open_connection(destination: Destination, folder: Path) -> Connection:
+@runtime_checkable
+class FindsRecords(Protocol):
+    """What a connection has besides if it also knows a row by the id of its record in the required source."""
+
+    @property
+    def record_by(self) -> str:
+        """Field that such a record has a value in; where no identity is known, the record's id is the row's key."""
+        ...
+
+
+@runtime_checkable
+class HasPlaces(Protocol):
+    """What a connector's class has besides if each audience has a place there that no other destination may tell."""
+
+    @staticmethod
+    def places(destination: Destination) -> Mapping[str, str]:
+        """Return where each audience goes.
+
+        Parameters
+        ----------
+        destination
+            Its definition.
+
+        Returns
+        -------
+        mapping
+            By audience a text, for errors too; the same text is the same place.
+
+        Raises
+        ------
+        ConfigError
+            If a setting is wrong.
+        """
+        ...
+
+
+def open_connection(destination: Destination, folder: Path, *, beside: Iterable[Destination] = ()) -> Connection:
     """Open the connection that a destination's type names.
 
     Parameters
@@ -211,6 +249,8 @@ def open_connection(destination: Destination, folder: Path) -> Connection:
         Its definition.
     folder
         Folder of the workspace.
+    beside
+        The workspace's destinations; those that come before it may not have an audience in the same place.
 
     Returns
     -------
@@ -222,7 +262,21 @@ def open_connection(destination: Destination, folder: Path) -> Connection:
     UnknownNameError
         If there is no such connector; with the nearest names.
     ConfigError
-        If a setting is wrong.
+        If a setting is wrong, or if a place is taken.
     """
     kind: type[Connection] = plugins.find("destinations", destination.type)
+    if isinstance(kind, HasPlaces):
+        earlier = takewhile(lambda each: each.name != destination.name, beside)
+        _check_places(kind, destination, [each for each in earlier if each.type == destination.type])
     return kind(destination, folder)
+
+
+def _check_places(kind: HasPlaces, destination: Destination, earlier: Iterable[Destination]) -> None:
+    taken = {place: other.name for other in earlier for place in kind.places(other).values()}
+    for place in kind.places(destination).values():
+        if place in taken:
+            raise ConfigError(
+                f"The destinations {taken[place]!r} and {destination.name!r} would share {place}.",
+                where=destination.where,
+                hint="Name another in one of them, or delete one of the files.",
+            )

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import narwhals as nw
 
 from cdp_toolkit.destinations.definition import Destination
-from cdp_toolkit.destinations.destination import Connection
+from cdp_toolkit.destinations.destination import Connection, FindsRecords
 from cdp_toolkit.destinations.policies import Policies, Usage
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.errors import ConfigError, UnknownNameError
@@ -22,7 +22,8 @@ def refuse(
     candidates
         One row per audience and member: ``_audience``, ``_profile_id``, ``_has_profile``, ``_consent`` and
         ``_consent_any`` (``y``, ``n``, … or null), ``_is_known`` (to the source that the connection requires),
-        ``_suppressed`` and ``_held_out`` (name of the list or group, or null), and the destination's fields.
+        ``_record_id`` (of a record there by which the connection finds a member, or null), ``_suppressed`` and
+        ``_held_out`` (name of the list or group, or null), and the destination's fields.
     connection
         Says by which fields the destination knows someone.
     channel
@@ -33,11 +34,12 @@ def refuse(
     Returns
     -------
     Frame
-        The same rows with ``_reason`` (null if allowed) and ``_row_key``: the destination's own identity, or
-        ``profile:<id>`` for a refused row.
+        The same rows with ``_reason`` (null if allowed) and ``_row_key``: the destination's own identity, else the
+        record's id, or ``profile:<id>`` for a refused row.
     """
-    key = nw.coalesce(*(nw.col(field).cast(nw.String) for field in connection.identity))
-    names = " or ".join(connection.identity)
+    key = nw.coalesce(*(nw.col(field).cast(nw.String) for field in connection.identity), nw.col("_record_id"))
+    besides = [connection.record_by] if isinstance(connection, FindsRecords) else []
+    names = " or ".join([*connection.identity, *besides])
     rules = {
         "has no profile any more": ~nw.col("_has_profile"),
         **_consents(channel, policies or Policies()),

@@ -161,7 +161,7 @@ class Activation(Definitions):
                 find("segment", suppression.segment, segments)
         return pipeline.Target(
             destination,
-            open_connection(destination, self.folder),
+            open_connection(destination, self.folder, beside=destinations.values()),
             entity,
             policies=policies,
             listed={each.name: self._listed(each.file) for each in policies.suppress if each.file},

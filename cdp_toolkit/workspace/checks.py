@@ -30,8 +30,10 @@ class Checks(Definitions):
         ways: dict[str, Callable[[], object]] = {}
         for name, settings in self.settings.sources.items():
             ways[f"source {name}"] = partial(self.opened, name, settings)
-        for name, destination in self.destinations.items():
-            ways[f"destination {name}"] = partial(open_connection, destination, self.folder)
+        destinations = self.destinations
+        for name, destination in destinations.items():
+            opened = partial(open_connection, destination, self.folder, beside=destinations.values())
+            ways[f"destination {name}"] = opened
         segments = f"{len(self.segments)} segments are well defined."
         return Health({name: _looked_at(way) for name, way in ways.items()}, notes=(segments,))
 

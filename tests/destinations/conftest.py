@@ -62,6 +62,7 @@ RECORD = pa.schema(
         ("source_instance", pa.string()),
         ("source_id", pa.string()),
         ("email", pa.string()),
+        ("ecids", TEXTS),
         ("updated_at", pa.timestamp("us", "UTC")),
         ("is_deleted", pa.bool_()),
     ]
@@ -96,7 +97,7 @@ class World:
 
     def lead(self, profile_id: int, *audiences: str, email: str | None, **values: Any) -> None:
         key = f"{profile_id}@main.Marketo"
-        self.record(key, email=email)
+        self.record(key, email=email, ecids=values.get("ecids"))
         self.person(profile_id, *audiences, **({"email": email} | values | {"source_keys": [key]}))
 
     def crm(

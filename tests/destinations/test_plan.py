@@ -2,12 +2,17 @@
 
 import json
 
+import pyarrow as pa
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+import cdp_toolkit as cdp
+from cdp_toolkit.connectors.marketo.static_list import StaticList
 from cdp_toolkit.destinations.definition import Destination
+from cdp_toolkit.destinations.destination import open_connection
 from cdp_toolkit.errors import ConfigError, UnknownNameError
 
 
@@ -194,3 +199,83 @@ def test_no_member_vanishes_and_a_plan_carried_out_leaves_nothing_to_do(tmp_path
 
         assert totals["add"] + totals["update"] + totals["keep"] + totals["refuse"] == len(kinds)
         assert world.plan(mirror(key="mail")).is_empty
+
+
+def static_list(name="newsletter", **settings):
+    login = {"base_url": "https://123-ABC-456.mktorest.com", "client_id": "ours", "client_secret": "${env:NONE}"}
+    return Destination(**({"name": name, "type": "marketo", "audiences": ["buyers"]} | login | settings))
+
+
+def keys(plan):
+    return dict(zip(*(plan.rows[name].to_pylist() for name in ("_profile_id", "_row_key")), strict=True))
+
+
+def test_a_lead_without_an_address_is_known_by_its_id_if_it_has_an_ecid(world):
+    world.lead(1, "buyers", email="a@x", ecids=["1" * 38])
+    world.lead(2, "buyers", email=None, ecids=["2" * 38])
+    world.lead(3, "buyers", email=None)
+    world.person(4, "buyers", email=None, ecids=["4" * 38])
+
+    plan = world.plan(static_list())
+
+    assert keys(plan) == {1: "a@x", 2: "2", 3: "profile:3", 4: "profile:4"}
+    assert plan.refused == {"no email or ecid": 1, "not known to Marketo": 1}
+
+
+def test_a_lead_with_an_address_keeps_the_key_and_the_digest_that_it_had_before_leads_were_found_by_ecid(world, engine):
+    world.lead(1, "buyers", email="a@x", ecids=["1" * 38])
+
+    plan = world.plan(static_list())
+
+    text = engine.load(pa.table({"text": [f"a@x\x1f{'1' * 38}"]}))
+    digest = engine.collect(engine.key64(text, {"digest": "text"}))["digest"]
+    assert (keys(plan), plan.rows["_digest"].to_pylist()) == ({1: "a@x"}, digest.to_pylist())
+
+
+def test_ids_of_several_instances_are_told_apart_by_naming_one(world):
+    world.lead(1, "buyers", email=None, ecids=["1" * 38])
+    world.record("2@other.Marketo", email="b@x")
+
+    assert world.plan(static_list()).refused == {"no email or ecid": 1}
+    assert keys(world.plan(static_list(instance="main"))) == {1: "1"}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({}, {}),
+        ({"list": "News"}, {"list": "News", "audiences": ["others"]}),
+        ({}, {"list": "buyers", "audiences": ["others"], "base_url": "https://123-abc-456.mktorest.com/rest/"}),
+    ],
+)
+def test_of_two_destinations_with_one_list_the_second_is_refused(tmp_path, first, second):
+    both = [static_list("first", **first), static_list("second", **second)]
+
+    open_connection(both[0], tmp_path, beside=both)
+    with pytest.raises(ConfigError, match=r"'first' and 'second' would share the static list '(buyers|News)'") as error:
+        open_connection(both[1], tmp_path, beside=both)
+
+    assert error.value.where == "destinations/second.yaml"
+
+
+@pytest.mark.parametrize("second", [{"list": "News"}, {"base_url": "https://999-ABC-456.mktorest.com"}])
+def test_two_destinations_may_have_lists_of_their_own(tmp_path, second):
+    both = [static_list("first"), static_list("second", **second)]
+
+    assert isinstance(open_connection(both[1], tmp_path, beside=both), StaticList)
+
+
+def test_a_workspace_neither_plans_nor_tells_a_second_destination_of_a_list(tmp_path):
+    (tmp_path / "cdp.yaml").write_text("name: small\n", "utf-8")
+    for folder in ("segments", "destinations"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "segments/buyers.yaml").write_text("name: buyers\npql: 'person.name.firstName = \"A\"'\n", "utf-8")
+    for name in ("first", "second"):
+        told = yaml.safe_dump(static_list(name).model_dump(mode="json"))
+        (tmp_path / f"destinations/{name}.yaml").write_text(told, "utf-8")
+    workspace = cdp.Workspace(tmp_path)
+
+    for told in (lambda: workspace.plan("second"), workspace.activate, lambda: workspace.activate("second")):
+        with pytest.raises(ConfigError, match="would share"):
+            told()
+    assert "would share" in str(workspace.doctor().found["destination second"])

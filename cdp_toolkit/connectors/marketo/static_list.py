@@ -3,6 +3,9 @@
 Invariant: no call that could create a lead is made: not Sync Leads, Push Lead, Submit Form, an import into a list, nor Data
 Ingestion's persons. A person whom Marketo does not know is refused, and stays so until Marketo knows them.
 
+A lead is found by its e-mail address. One that has none is found by an ECID: Marketo cannot be searched by these, but the
+leads that were loaded carry them, and Marketo is asked whether the lead of that id is still there.
+
 A list is a set: whoever is added twice is in it once, so that a batch may come again.
 
 Source: https://experienceleague.adobe.com/en/docs/marketo-developer/marketo/rest/lead-database/list-membership
@@ -22,6 +25,7 @@ from cdp_toolkit.connectors.marketo.client import MOST_IDS
 from cdp_toolkit.connectors.marketo.codes import TOO_MANY_MATCHES
 from cdp_toolkit.connectors.marketo.describe import has_ecids
 from cdp_toolkit.connectors.marketo.findings import calls_today
+from cdp_toolkit.connectors.marketo.list_members import ListMembers
 from cdp_toolkit.connectors.marketo.settings import MarketoLogin
 from cdp_toolkit.connectors.marketo.source import open_marketo
 from cdp_toolkit.connectors.roster import batch_errors
@@ -32,7 +36,7 @@ from cdp_toolkit.findings import Finding
 
 _LISTS = "/rest/asset/v1/staticLists.json"
 _UNKNOWN = Outcome("refused", "no lead in Marketo has this e-mail address")
-_NOT_IN_LIST, _NO_LEAD = "1015", "1004"
+_GONE = Outcome("refused", "the lead with this ECID is not in Marketo any more")
 
 
 class StaticListSettings(MarketoLogin):
@@ -77,6 +81,7 @@ class StaticList:
     modes: tuple[Mode, ...] = ("mirror", "add_only")
     fields = MappingProxyType({"email": "email", "ecid": "ecids"})
     identity = ("email",)
+    record_by = "ecid"
     requires_source = "Marketo"
 
     def __init__(self, destination: Destination, folder: Path) -> None:
@@ -94,7 +99,31 @@ class StaticList:
         self._marketo = open_marketo(settings, where=destination.where)
         self._has_ecids: bool | None = None
         self._ids: dict[str, int] = {}
+        self._members = ListMembers(self._marketo)
         self._one_at_a_time = threading.Lock()
+
+    @staticmethod
+    def places(destination: Destination) -> Mapping[str, str]:
+        """Return the list of each audience; see ``HasPlaces.places``.
+
+        Parameters
+        ----------
+        destination
+            Its definition.
+
+        Returns
+        -------
+        mapping
+            Name of the list and address of the instance.
+
+        Raises
+        ------
+        ConfigError
+            If a setting is wrong.
+        """
+        settings = read_settings(destination, StaticListSettings)
+        instance = settings.base_url.lower()
+        return {each: f"the static list {settings.list or each!r} of {instance}" for each in destination.audiences}
 
     def deliver(self, batch: Batch) -> Sequence[Outcome]:
         """Put leads into a list, and take others out; see ``Connection.deliver``.
@@ -113,9 +142,12 @@ class StaticList:
         with batch_errors():
             number = self._list(batch.audience)
             leads = self._leads(rows)
-            told = self._tell("POST", number, leads, rows, is_removal=False)
-            told |= self._tell("DELETE", number, leads, rows, is_removal=True)
-        return [_outcome(leads[place], told, is_removal=row["_action"] == "remove") for place, row in enumerate(rows)]
+            removed = self._members.remove(number, _leads_of(rows, leads, is_removal=True))
+            added = self._members.add(number, _leads_of(rows, leads, is_removal=False))
+        return [
+            _removal(some, removed) if row["_action"] == "remove" else _addition(some, added, row)
+            for row, some in zip(rows, leads, strict=True)
+        ]
 
     def check(self) -> Sequence[Finding]:
         """Look at the login, and for the lists; see ``Checked.check``.
@@ -139,11 +171,16 @@ class StaticList:
         )
 
     def _leads(self, rows: Sequence[Mapping[str, Any]]) -> list[list[int]]:
-        """Return the leads that each row means: as they were known before, or as Marketo knows its address now."""
+        """Return the leads that each row means: as they were known before, or as Marketo knows its key now."""
         known = [_ids(row["_known_as"]) if row["_action"] == "remove" else [] for row in rows]
-        asked = {_email(row): None for row, leads in zip(rows, known, strict=True) if not leads}
-        found = self._by_email([each for each in asked if each])
-        return [leads or self._chosen(found.get(_email(row), []), row) for row, leads in zip(rows, known, strict=True)]
+        asked = {_key(row): None for row, leads in zip(rows, known, strict=True) if not leads}
+        found = self._by_email([each for each in asked if not each.isdigit()])
+        found |= self._by_id([each for each in asked if each.isdigit()])
+        return [leads or self._chosen(found.get(_key(row), []), row) for row, leads in zip(rows, known, strict=True)]
+
+    def _by_id(self, ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        pages = self._marketo.matches("/rest/v1/leads.json", "id", ids, fields=["id"])
+        return {str(lead["id"]): [lead] for page in pages for lead in page}
 
     def _by_email(self, emails: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
         if not emails:
@@ -166,30 +203,6 @@ class StaticList:
         same = [each for each in leads if ecid and ecid in str(each.get("ecids") or "")]
         ids = sorted(int(each["id"]) for each in same or leads)
         return ids[-1:] if self._settings.duplicates == "newest" else ids
-
-    def _tell(
-        self,
-        method: str,
-        number: int,
-        leads: Sequence[list[int]],
-        rows: Sequence[Mapping[str, Any]],
-        *,
-        is_removal: bool,
-    ) -> dict[int, str]:
-        """Add or remove leads and return what keeps each from being so; empty for one that is as it should be."""
-        ids = [
-            each
-            for row, some in zip(rows, leads, strict=True)
-            if (row["_action"] == "remove") == is_removal
-            for each in some
-        ]
-        told: dict[int, str] = {}
-        for start in range(0, len(ids), MOST_IDS):
-            answer = self._marketo.send(
-                method, f"/rest/v1/lists/{number}/leads.json", ids=ids[start : start + MOST_IDS]
-            )
-            told |= {int(each["id"]): _problem(each, is_removal=is_removal) for each in answer["result"]}
-        return told
 
     def _list(self, audience: str) -> int:
         with self._one_at_a_time:
@@ -248,7 +261,7 @@ def check_lists(destination: Destination, name: str | None) -> None:
         )
 
 
-def _email(row: Mapping[str, Any]) -> str:
+def _key(row: Mapping[str, Any]) -> str:
     return str(row.get("email") or row["_row_key"]).lower()
 
 
@@ -256,17 +269,22 @@ def _ids(known_as: str | None) -> list[int]:
     return [int(each) for each in known_as.split(",")] if known_as else []
 
 
-def _problem(told: Mapping[str, Any], *, is_removal: bool) -> str:
-    if told["status"] in {"added", "removed", "memberof"}:
-        return ""
-    reason = (told.get("reasons") or [{"code": "", "message": str(told["status"])}])[0]
-    is_gone = is_removal and str(reason["code"]) in {_NOT_IN_LIST, _NO_LEAD}
-    return "" if is_gone else str(reason["message"])
+def _leads_of(rows: Sequence[Mapping[str, Any]], leads: Sequence[list[int]], *, is_removal: bool) -> list[int]:
+    wanted = (some for row, some in zip(rows, leads, strict=True) if (row["_action"] == "remove") == is_removal)
+    return [each for some in wanted for each in some]
 
 
-def _outcome(leads: Sequence[int], told: Mapping[int, str], *, is_removal: bool) -> Outcome:
+def _addition(leads: Sequence[int], told: Mapping[int, str], row: Mapping[str, Any]) -> Outcome:
     if not leads:
-        return Outcome() if is_removal else _UNKNOWN  # nobody of that address is in any list
+        return _GONE if _key(row).isdigit() else _UNKNOWN
+    return _outcome(leads, told)
+
+
+def _removal(leads: Sequence[int], told: Mapping[int, str]) -> Outcome:
+    return _outcome(leads, told) if leads else Outcome()  # nobody of that key is in any list
+
+
+def _outcome(leads: Sequence[int], told: Mapping[int, str]) -> Outcome:
     done = [each for each in leads if not told.get(each)]
     if not done:
         return Outcome("refused", f"Marketo: {told[leads[0]]}")

@@ -180,6 +180,70 @@ def test_a_lead_that_is_gone_since_is_no_failure_when_it_leaves(world, marketo, 
     assert (done.failed, done.counts["removed"]) == ([], 1)
 
 
+def test_a_lead_that_has_an_ecid_and_no_address_joins_and_leaves_by_its_id(world, marketo, activate):
+    marketo.world.change(7, "email", None)
+    world.lead(7, "buyers", email=None, ecids=["9" * 38])
+    world.lead(8, "buyers", email=email(8))
+    activate()
+    joined = members(marketo)
+
+    world.leave(7)
+    done = activate()
+
+    assert (joined, members(marketo)) == ([7, 8], [8])
+    assert (done.counts["removed"], marketo.created_leads) == (1, 0)
+
+
+def test_a_lead_with_an_ecid_that_was_deleted_meanwhile_is_refused_until_another_is_loaded(world, marketo, activate):
+    world.lead(7, "buyers", email=None, ecids=["9" * 38])
+    marketo.world.delete(7)
+    done, again = activate(), activate()
+    reasons = world.ledger["reason"].to_pylist()
+
+    newer = marketo.world.add()
+    world.records[0]["is_deleted"] = True
+    world.record(f"{newer}@main.Marketo", ecids=["9" * 38])
+    world.change(7, source_keys=["7@main.Marketo", f"{newer}@main.Marketo"])
+    activate()
+
+    assert (done.counts["refused"], again.counts["added"]) == (1, 0)
+    assert reasons[0] == "the lead with this ECID is not in Marketo any more"
+    assert members(marketo) == [newer]
+    assert marketo.created_leads == 0
+
+
+def test_leads_with_an_ecid_are_asked_for_by_their_ids_300_a_call(world, marketo, activate):
+    marketo.world.leads = World.of(650).leads
+    for number in range(1, 651):
+        world.lead(number, "buyers", email=None, ecids=["9" * 38])
+
+    activate()
+
+    assert members(marketo) == list(range(1, 651))
+    assert sum(call == "GET /rest/v1/leads.json" for call in marketo.calls) <= 1 + 3  # one asks whether there are ECIDs
+    assert "1003" not in marketo.codes
+
+
+@pytest.mark.parametrize(("before", "after"), [(None, email(7)), (email(7), None), (email(7), "z@acme.example")])
+@pytest.mark.parametrize("others", [0, 400])
+def test_a_lead_whose_address_comes_goes_or_changes_stays_on_the_list(world, marketo, activate, before, after, others):
+    marketo.world.leads = World.of(500).leads
+    marketo.world.change(7, "email", before)
+    world.lead(7, "buyers", email=before, ecids=["9" * 38])
+    one_by_one = {"pace": PACE | {"at_once": 1}}
+    activate(**one_by_one)
+
+    marketo.world.change(7, "email", after)
+    world.change(7, email=after)
+    world.records[0]["email"] = after
+    for number in range(51, 51 + others):
+        world.lead(number, "buyers", email=email(number))
+    done = activate(**one_by_one)
+
+    assert members(marketo) == [7, *range(51, 51 + others)]
+    assert (done.counts["added"], done.counts["removed"]) == (1 + others, 1)
+
+
 @pytest.mark.parametrize("settings", [{"mapping": {"name": "last_name"}}, {"audiences": ["a", "b"], "list": "one"}])
 def test_more_than_two_fields_or_a_shared_list_is_refused_by_the_definition(world, static_list, settings):
     with pytest.raises(ConfigError):
