@@ -99,8 +99,8 @@ def test_what_is_no_record_is_kept_apart_and_stops_nothing(folder, broker):
 
     kept = Workspace(folder).lake.scan("entities/_rejected").to_native().select("value", "reason").collect()
     assert Workspace(folder).lake.rows("entities/event") == 1
-    assert kept["value"].to_list()[:2] == ["{", "[1]"]
     assert kept.height == 4
+    assert {"{", "[1]"} <= {*kept["value"]}
 
 
 def test_a_round_reads_from_the_broker(folder, broker):
