@@ -251,8 +251,13 @@ class Store:
         frame = self.engine.load(rows)
         return frame.with_columns(*texts) if texts else frame
 
-    def numbering(self) -> Numbering:
+    def numbering(self, *, is_committed: bool = False) -> Numbering:
         """Return which profiles the bits of packed tables mean.
+
+        Parameters
+        ----------
+        is_committed
+            Leave out numbers of a run that was killed: who gives numbers gives those anew, as nothing that counts has them.
 
         Returns
         -------
@@ -260,8 +265,9 @@ class Store:
             The newest, since a number once given stays.
         """
         name = "segments/numbering"
-        head = self.head(name)
-        return Numbering(None if head < 0 else self.engine.collect(self.packed(name, head)))
+        version = self.version(name) if is_committed else self.head(name)
+        known = version is not None and version >= 0
+        return Numbering(self.engine.collect(self.packed(name, version)) if known else None)
 
     def unpacked(
         self,
