@@ -10,6 +10,7 @@ import pytest
 
 import cdp_toolkit as cdp
 from cdp_toolkit.demo import make_workspace
+from cdp_toolkit.lake import OpenRun
 
 AS_OF = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 LINE = ["run", "--no-notebooks", "--as-of", "2026-11-01"]
@@ -48,6 +49,27 @@ def test_a_line_killed_again_and_again_ends_as_one_that_was_not(tmp_path, undist
 
     assert walk(folder) == 0
     assert rows(folder) == undisturbed
+
+
+def test_a_first_evaluation_that_ends_after_it_gave_numbers_loses_none(tmp_path, monkeypatch, undisturbed):
+    ws = cdp.Workspace(make_workspace(tmp_path / "demo", persons=300, as_of=AS_OF))
+    ws.load()
+    ws.stitch(as_of=AS_OF)
+    write = OpenRun.write
+
+    def ends_at_the_history(run, name, rows, *, mode):
+        if name == "segments/history":
+            raise OSError("the disk is full")
+        write(run, name, rows, mode=mode)
+
+    monkeypatch.setattr(OpenRun, "write", ends_at_the_history)
+    with pytest.raises(OSError, match="full"):
+        ws.evaluate(as_of=AS_OF)
+    monkeypatch.undo()
+    ws.evaluate(as_of=AS_OF)
+
+    members = ws.lake.scan("segments/membership").collect()
+    assert len(members) == undisturbed["segments/membership"]
 
 
 def test_an_activation_killed_at_random_leaves_the_destination_with_the_audience_and_nobody_without_consent():
