@@ -140,6 +140,36 @@ def test_rows_are_changed_by_keys_alone(browser, explorer):
     reads(browser, "person_score > 1")
 
 
+@pytest.mark.parametrize("pause_ms", [30, 160, 400])
+def test_what_is_typed_stays_in_order_whenever_the_rule_is_drawn_anew(browser, explorer, pause_ms):
+    text_of(explorer).fill("person_score > 10")
+    browser.wait_for_function("() => document.querySelectorAll('.cdp-explorer .line').length === 1")
+
+    explorer.get_by_label("Value").select_text()
+    browser.keyboard.type("1234.5", delay=pause_ms)
+    explorer.get_by_role("button", name="+ Condition").click()
+    explorer.locator(".line").nth(1).wait_for()
+    explorer.get_by_label("Value").nth(1).select_text()
+    browser.keyboard.type("Anna", delay=pause_ms)
+
+    reads(browser, 'person_score > 1234.5\nand job_title = "Anna"')
+
+
+def test_a_button_that_is_pressed_while_the_rule_is_drawn_anew_is_clicked(browser, explorer):
+    text_of(explorer).fill("person_score > 10")
+    browser.wait_for_function("() => document.querySelectorAll('.cdp-explorer .line').length === 1")
+
+    explorer.get_by_label("Value").fill("20")
+    explorer.get_by_role("button", name="+ Condition").hover()
+    browser.mouse.down()
+    reads(browser, "person_score > 10")
+    browser.wait_for_timeout(1000)  # the answer to what was typed has come, and waits
+    browser.mouse.up()
+
+    explorer.locator(".line").nth(1).wait_for()
+    reads(browser, "person_score > 20")
+
+
 def test_a_comment_is_shown_above_its_row_and_outlives_a_change_of_it(browser, explorer, shot):
     text_of(explorer).fill("// who is keen\nperson_score > 10\nand is_blocked = false // of those we may ask")
     explorer.get_by_text("of those we may ask", exact=True).wait_for()

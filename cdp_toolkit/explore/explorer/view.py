@@ -41,6 +41,7 @@ class ExplorerView(anywidget.AnyWidget):
     def __init__(self, building: Building) -> None:
         super().__init__(vocabulary=building.vocabulary, state=building.state, sight=building.sight)
         self._building = building
+        self._heard: list[str | int] | None = None  # the last message: a view, and its own count
         self._turn = 0
         self._counted = 0
         self._is_looking = False
@@ -61,13 +62,17 @@ class ExplorerView(anywidget.AnyWidget):
 
     def _do(self, message: dict[str, Any]) -> None:
         is_other = self._building.do(message)
-        self.state = self._building.state
+        self._heard = message.get("number")
+        self.state = self._rule()
         if message["do"] == "save":
             self.vocabulary = self._building.vocabulary
         if is_other:
             self._turn += 1
             self._counted += 1
             self._look()
+
+    def _rule(self) -> dict[str, Any]:
+        return self._building.state | {"heard": self._heard}
 
     def _look(self) -> None:
         """Look at the rule as it is now, or as soon as the look at an earlier one has ended."""
@@ -82,7 +87,7 @@ class ExplorerView(anywidget.AnyWidget):
             self._look()
             return
         self.is_busy = False
-        self.state, self.sight = self._building.state, self._building.sight
+        self.state, self.sight = self._rule(), self._building.sight
         self._count()
 
     def _count(self) -> None:

@@ -28,17 +28,33 @@ function select(label, value, options, onpick, extra = {}) {
   return found;
 }
 
-const typing = new Map();
-function typed(key, act) {
-  clearTimeout(typing.get(key));
-  typing.set(key, setTimeout(() => { typing.delete(key); act(); }, TYPING_MS));
+// What is typed is sent after a pause, or before anything else is.
+function typed(view, key, act) {
+  clearTimeout(view.typing.get(key)?.timer);
+  view.typing.set(key, { act, timer: setTimeout(() => say(view, key), TYPING_MS) });
+}
+
+function say(view, key) {
+  const { act, timer } = view.typing.get(key);
+  clearTimeout(timer);
+  view.typing.delete(key);
+  view.saying = key;
+  act();
+  view.saying = null;
 }
 
 function input(view, key, label, value, act, extra = {}) {
   const node = h("input", { "aria-label": label, "data-key": key, value: value ?? "", ...extra });
-  if (extra.type === "number") node.style.width = `${Math.max(2, String(value ?? "").length) + 5}ch`;
-  node.addEventListener("input", () => typed(key, () => act(node.value)));
-  node.addEventListener("change", () => { clearTimeout(typing.get(key)); typing.delete(key); act(node.value); });
+  node.addEventListener("input", () => typed(view, key, () => act(node.value)));
+  node.addEventListener("change", () => { typed(view, key, () => act(node.value)); say(view, key); });
+  return node;
+}
+
+// A number is typed into a field of text: a browser tells no caret of a number field, and without it a redraw scatters what is typed.
+function numeric(view, key, label, value, act) {
+  const width = `${Math.max(2, String(value ?? "").length) + 4}ch`;
+  const node = input(view, key, label, value, act, { type: "text", inputMode: "decimal", class: "numeric", autocomplete: "off" });
+  node.style.width = width;
   return node;
 }
 
@@ -53,15 +69,15 @@ function values(view, row) {
   switch (row.takes) {
     case "text": return [suggested(view, row, row.values[0] ?? "", (text) => set(text))];
     case "texts": case "numbers": return [chips(view, row)];
-    case "number": return [input(view, `${key}:0`, "Value", row.values[0], (text) => set(number(text)), { type: "number", step: "any" })];
-    case "range": return [0, 1].map((place) => [place ? " and " : "", input(view, `${key}:${place}`, place ? "Highest" : "Lowest", row.values[place],
-      (text) => { row.values[place] = number(text); set(...row.values); }, { type: "number", step: "any" })]).flat();
+    case "number": return [numeric(view, `${key}:0`, "Value", row.values[0], (text) => set(number(text)))];
+    case "range": return [0, 1].map((place) => [place ? " and " : "", numeric(view, `${key}:${place}`, place ? "Highest" : "Lowest", row.values[place],
+      (text) => { row.values[place] = number(text); set(...row.values); })]).flat();
     case "truth": return [select("Value", String(row.values[0] ?? true), [{ value: "true", label: "true" }, { value: "false", label: "false" }], (value) => set(value === "true"))];
     case "day": return [input(view, `${key}:0`, "Day", row.values[0], (text) => set(text), { type: "date" })];
     case "days": return [0, 1].map((place) => [place ? " and " : "", input(view, `${key}:${place}`, place ? "Last day" : "First day", row.values[place],
       (text) => { row.values[place] = text; set(...row.values); }, { type: "date" })]).flat();
     case "distance": return [
-      input(view, `${key}:0`, "How many", row.values[0] ?? 30, (text) => set(number(text), row.values[1] ?? "day"), { type: "number", min: 0, step: 1 }),
+      numeric(view, `${key}:0`, "How many", row.values[0] ?? 30, (text) => set(number(text), row.values[1] ?? "day")),
       select("Unit", row.values[1] ?? "day", units, (unit) => set(row.values[0] ?? 30, unit), { "data-key": `${key}:unit` })];
     case "period": return [
       select("Which", row.values[0] ?? "this", PERIODS.map((each) => ({ value: each, label: each })), (which) => set(which, row.values[1] ?? "month")),
@@ -77,7 +93,7 @@ function suggested(view, row, value, act, extra = {}) {
   const node = input(view, key, "Value", value, act, { type: "text", list: id, class: "wide", placeholder: "value", autocomplete: "off", ...extra });
   const ask = () => view.send({ do: "suggest", at: row.at, typed: node.value });
   node.addEventListener("focus", ask);
-  node.addEventListener("input", () => typed(`${key}:list`, ask));
+  node.addEventListener("input", () => typed(view, `${key}:list`, ask));
   return h("span", { class: "value" }, node, list);
 }
 
@@ -88,6 +104,7 @@ function chips(view, row) {
     const value = isNumber ? number(text) : text.trim();
     if (value === null || value === "" || row.values.includes(value)) return;
     view.focus = `${row.at}:0`;
+    field.value = "";
     set([...row.values, value]);
   };
   const box = suggested(view, row, "", () => {}, { placeholder: row.values.length ? "another" : "value", "aria-label": "Add a value", class: "chip-input" });
@@ -95,7 +112,7 @@ function chips(view, row) {
   field.addEventListener("change", () => add(field.value));
   field.addEventListener("input", (event) => { if (event.inputType === "insertReplacementText" || !event.inputType) add(field.value); });
   field.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" || event.key === ",") { event.preventDefault(); add(field.value); field.value = ""; }
+    if (event.key === "Enter" || event.key === ",") { event.preventDefault(); add(field.value); }
     if (event.key === "Backspace" && !field.value && row.values.length) { view.focus = `${row.at}:0`; set(row.values.slice(0, -1)); }
   });
   return h("span", { class: "chips" }, row.values.map((value) =>
@@ -151,7 +168,7 @@ function segment(view, row) {
 
 function text(view, row) {
   const area = h("textarea", { rows: 2, "aria-label": "Condition as text", "data-key": `${row.at}:text`, spellcheck: false, value: row.text, placeholder: "any condition in the Profile Query Language" });
-  area.addEventListener("input", () => typed(`${row.at}:text`, () => view.send({ do: "text", at: row.at, text: area.value })));
+  area.addEventListener("input", () => typed(view, `${row.at}:text`, () => view.send({ do: "text", at: row.at, text: area.value })));
   return h("div", {}, line(view, row, h("span", { class: "tag" }, "text"), area), row.error ? h("pre", { class: "error" }, row.error) : null);
 }
 
@@ -194,7 +211,7 @@ function related(view, row) {
     select("How many", kind, Object.entries(QUANTITIES).map(([value, label]) => ({ value, label })), (value) => set({ kind: value }), { "data-key": `${row.at}:quantity` }),
     isCounted && kind !== "count" ? select("Of", of.split(".").pop(), numbers.map((each) => ({ value: each.path, label: each.label })), (value) => set({ of: value }), { "data-key": `${row.at}:of` }) : null,
     isCounted ? select("Compared", operator, ["=", "!=", ">=", ">", "<=", "<"].map((each) => ({ value: each, label: each })), (value) => set({ operator: value }), { "data-key": `${row.at}:compared` }) : null,
-    isCounted ? input(view, `${row.at}:amount`, "Number", amount, (value) => number(value) !== null && set({ amount: number(value) }), { type: "number", step: "any" }) : null,
+    isCounted ? numeric(view, `${row.at}:amount`, "Number", amount, (value) => number(value) !== null && set({ amount: number(value) })) : null,
     h("span", { class: "soft" }, row.parts.length ? "of which" : ""),
   ), parts(view, row));
 }
@@ -203,12 +220,12 @@ function step(view, row, before) {
   const wait = row.wait, set = (change) => view.send({ do: "step", at: row.at, wait, count: row.count, ...change });
   const units = view.words.units.map((unit) => ({ value: unit, label: `${unit}s` }));
   const waits = [{ value: "", label: "at any time later" }, ...before.map((label) => ({ value: label, label: `after ${label}` }))];
-  return h("div", { class: "block" }, said(row), line(view, row, h("span", { class: "tag" }, row.label),
+  return h("div", { class: "block" }, remark(row), line(view, row, h("span", { class: "tag" }, row.label),
     before.length ? select("Counting from", wait?.after ?? "", waits, (after) => set({ wait: after ? { operator: wait?.operator ?? "<=", amount: wait?.amount ?? 7, unit: wait?.unit ?? "day", after } : null }), { "data-key": `${row.at}:after` }) : h("span", { class: "soft" }, "first"),
     wait ? [select("Distance", wait.operator, ["<=", "<", ">=", ">"].map((each) => ({ value: each, label: each })), (operator) => set({ wait: { ...wait, operator } })),
-      input(view, `${row.at}:wait`, "How many", wait.amount, (value) => number(value) !== null && set({ wait: { ...wait, amount: number(value) } }), { type: "number", min: 0, step: 1 }),
+      numeric(view, `${row.at}:wait`, "How many", wait.amount, (value) => number(value) !== null && set({ wait: { ...wait, amount: number(value) } })),
       select("Unit", wait.unit, units, (unit) => set({ wait: { ...wait, unit } }))] : null,
-    h("span", { class: "soft" }, "times ≥"), input(view, `${row.at}:count`, "How often", row.count ?? 1, (value) => set({ count: number(value) > 1 ? number(value) : null }), { type: "number", min: 1, step: 1 })),
+    h("span", { class: "soft" }, "times ≥"), numeric(view, `${row.at}:count`, "How often", row.count ?? 1, (value) => set({ count: number(value) > 1 ? number(value) : null }))),
   parts(view, row, ["comparison", "group", "text"]));
 }
 
@@ -219,8 +236,8 @@ function sequence(view, row) {
 }
 
 const DRAWN = { comparison, insegment: segment, text, group, related, sequence };
-const said = (row) => (row.comment ? h("div", { class: "comment", title: "a comment in the text" }, row.comment) : null);
-const drawn = (view, row) => (row.comment ? h("div", {}, said(row), DRAWN[row.kind](view, row)) : DRAWN[row.kind](view, row));
+const remark = (row) => (row.comment ? h("div", { class: "comment", title: "a comment in the text" }, row.comment) : null);
+const drawn = (view, row) => (row.comment ? h("div", {}, remark(row), DRAWN[row.kind](view, row)) : DRAWN[row.kind](view, row));
 
 // What is to be seen
 
@@ -279,23 +296,45 @@ function seen(view) {
   ];
 }
 
-function keepFocus(root, draw, wanted) {
+// A field that is typed in keeps what is typed, such as 1. on its way to 1.5, unless something else was done since.
+function keepFocus(view, root, draw) {
   const held = root.contains(document.activeElement) ? document.activeElement : null;
-  const key = held?.dataset.key, value = held?.value, isTyped = key && typing.has(key);
+  const key = held?.dataset.key, value = held?.value, wanted = view.focus;
   let range = null;
   try { range = held && [held.selectionStart, held.selectionEnd]; } catch { range = null; }
   draw();
   const again = [wanted, key].filter(Boolean).map((each) => root.querySelector(`[data-key="${CSS.escape(each)}"]`)).find(Boolean);
   if (!again) return;
-  if (again.dataset.key === key && (isTyped || held?.tagName === "TEXTAREA" || held?.type === "text" && !held.classList.contains("chip-input"))) again.value = value;
+  const isSame = again.dataset.key === key;
+  if (isSame && (view.typing.has(key) || view.said === key)) again.value = value;
   again.focus({ preventScroll: true });
-  try { if (range && again.dataset.key === key) again.setSelectionRange(...range); } catch { /* a field without a caret */ }
+  try { if (range && isSame) again.setSelectionRange(...range); } catch { /* a field without a caret */ }
+}
+
+const ASIDE = ["suggest", "stop", "count"]; // change no rule
+
+// Draws at once, but for what is pressed meanwhile: a button that is drawn anew between down and up is never clicked.
+function calm(el) {
+  const due = new Set(), ended = new AbortController(), first = { capture: true, signal: ended.signal };
+  let isPressed = false;
+  const release = () => setTimeout(() => { isPressed = false; const draws = [...due]; due.clear(); draws.forEach((draw) => draw()); });
+  el.addEventListener("pointerdown", (event) => { isPressed = !event.target.closest("select"); }, first);
+  ["pointerup", "pointercancel"].forEach((name) => window.addEventListener(name, release, first));
+  window.addEventListener("blur", release, { signal: ended.signal }); // of the window, not of a field in it
+  return { drawing: (draw) => () => (isPressed ? due.add(draw) : draw()), end: () => ended.abort() };
 }
 
 function render({ model, el }) {
   const id = `cdp-${Math.random().toString(36).slice(2)}`;
   const view = {
-    id, lists: new Map(), focus: null, send: (message) => model.send(message),
+    id, lists: new Map(), focus: null, typing: new Map(), saying: null, said: null, sent: 0,
+    send(message) {
+      if (ASIDE.includes(message.do)) return model.send(message);
+      const saying = this.saying;
+      [...this.typing.keys()].forEach((key) => say(this, key));
+      this.said = saying;
+      model.send({ ...message, number: [id, ++this.sent] });
+    },
     get words() { return model.get("vocabulary"); }, get state() { return model.get("state"); },
     get sight() { return model.get("sight"); }, get busy() { return model.get("is_busy"); }, get counted() { return model.get("count"); },
     owner(row) { // the entity of the row that a relation starts from
@@ -311,7 +350,7 @@ function render({ model, el }) {
 
   const area = h("textarea", { class: "pql", "aria-label": "The rule as text (Profile Query Language)", "data-key": "pql", spellcheck: false, placeholder: "everybody: add a condition above, or write one here" });
   const error = h("pre", { class: "error", role: "alert" });
-  area.addEventListener("input", () => { fit(); typed("pql", () => view.send({ do: "type", text: area.value })); });
+  area.addEventListener("input", () => { fit(); typed(view, "pql", () => view.send({ do: "type", text: area.value })); });
   const fit = () => { area.style.height = "auto"; area.style.height = `${Math.max(64, area.scrollHeight + 2)}px`; };
   written.append(h("h3", {}, "The same as text"), area, error);
 
@@ -323,10 +362,9 @@ function render({ model, el }) {
       input(view, "name", "Name of the segment", name, (value) => view.send({ do: "about", name: value }), { placeholder: "name_of_the_segment", class: "name-input", type: "text" }),
       input(view, "description", "Description", description, (value) => view.send({ do: "about", description: value }), { placeholder: "what it is, in a sentence", class: "description", type: "text" }),
       h("button", { type: "button", "data-key": "undo", title: "Take the last change back", onclick: () => view.send({ do: "undo" }) }, "Undo"),
-      h("button", { type: "button", class: "primary", "data-key": "save", onclick: () => { flush(); view.send({ do: "save" }); } }, "Save"),
+      h("button", { type: "button", class: "primary", "data-key": "save", onclick: () => view.send({ do: "save" }) }, "Save"),
       h("span", { class: notice.startsWith("Not") ? "notice bad" : "notice", role: "status" }, notice));
   };
-  const flush = () => head.querySelectorAll("input").forEach((each) => each.dispatchEvent(new Event("change")));
   const drawRule = () => {
     view.lists.clear();
     rule.classList.toggle("stale", !!view.state.error);
@@ -336,23 +374,28 @@ function render({ model, el }) {
     area.classList.toggle("bad", !!view.state.error);
     fit();
   };
-  const drawState = () => { keepFocus(el, () => { drawHead(); drawRule(); }, view.focus); view.focus = null; };
-  const drawSeen = () => keepFocus(el, () => { sight.replaceChildren(...seen(view).flat().filter(Boolean)); });
-  const drawCount = () => keepFocus(el, () => { sight.querySelector(".counting")?.replaceChildren(...counting(view)); });
-  const drawBusy = () => el.classList.toggle("busy", view.busy);
+  const { drawing, end } = calm(el);
+  const isOld = () => view.state.heard?.[0] === id && view.state.heard[1] < view.sent; // what was done since is still on its way
+  const draws = {
+    state: drawing(() => { if (isOld()) return; keepFocus(view, el, () => { drawHead(); drawRule(); }); view.focus = null; }),
+    sight: drawing(() => keepFocus(view, el, () => { sight.replaceChildren(...seen(view).flat().filter(Boolean)); })),
+    count: drawing(() => keepFocus(view, el, () => { sight.querySelector(".counting")?.replaceChildren(...counting(view)); })),
+    is_busy: () => el.classList.toggle("busy", view.busy),
+  };
+  draws.vocabulary = draws.state;
   const heard = (message) => {
     const list = message.suggested && view.lists.get(String(message.at));
     if (list) list.replaceChildren(...message.suggested.map((each) => h("option", { value: each })));
   };
-  model.on("change:state", drawState);
-  model.on("change:sight", drawSeen);
-  model.on("change:is_busy", drawBusy);
-  model.on("change:count", drawCount);
-  model.on("change:vocabulary", drawState);
+  Object.entries(draws).forEach(([name, draw]) => model.on(`change:${name}`, draw));
   model.on("msg:custom", heard);
-  drawState(); drawSeen(); drawBusy();
+  [draws.state, draws.sight, draws.is_busy].forEach((draw) => draw());
   requestAnimationFrame(fit);
-  return () => { model.off("change:state", drawState); model.off("change:sight", drawSeen); model.off("change:is_busy", drawBusy); model.off("change:count", drawCount); model.off("change:vocabulary", drawState); model.off("msg:custom", heard); };
+  return () => {
+    Object.entries(draws).forEach(([name, draw]) => model.off(`change:${name}`, draw));
+    model.off("msg:custom", heard);
+    end();
+  };
 }
 
 export default { render };
