@@ -1,6 +1,6 @@
 """One person or account as an analyst meets it: values, where each came from, and all that belongs to it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from cdp_toolkit.identity.explain import explain as explain_identity
 from cdp_toolkit.identity.matching import tell_match
 from cdp_toolkit.lake import Lake
 from cdp_toolkit.lake.packed import bucket_of
+from cdp_toolkit.model.personal import is_personal, mask, mask_addresses, mask_identity
 from cdp_toolkit.profiles.build import table_of
 from cdp_toolkit.profiles.explain import derived_origins, origins
 from cdp_toolkit.profiles.neighbours import neighbours
@@ -23,7 +24,7 @@ _LARGEST = 2**63
 
 @dataclass(frozen=True)
 class Profile:
-    """One person or account.
+    """One person or account, shown masked unless ``unmasked`` is called.
 
     Parameters
     ----------
@@ -42,6 +43,8 @@ class Profile:
         Name of the policy whose values these are.
     lake
         Where all that belongs to it is read, when it is asked for.
+    is_masked
+        Whether values that say who somebody is are masked where it is shown, as text or as HTML.
     """
 
     entity: str
@@ -51,6 +54,17 @@ class Profile:
     identity: IdentityExplanation = field(repr=False)
     merge_policy: str
     lake: Lake = field(repr=False)
+    is_masked: bool = True
+
+    def unmasked(self) -> "Profile":
+        """Show personal data.
+
+        Returns
+        -------
+        Profile
+            The same, shown whole.
+        """
+        return replace(self, identity=self.identity.unmasked(), is_masked=False)
 
     @cached_property
     def neighbours(self) -> dict[str, list[dict[str, Any]]]:
@@ -102,24 +116,67 @@ class Profile:
     def __str__(self) -> str:
         """Return a line per value, with its origin."""
         lines = [f"{self.entity} {self.profile_id}"]
-        for each in self.origins:
+        for each in self._shown_origins():
             others = f" (others say {', '.join(each['others'])})" if each["others"] else ""
             origin = f"{each['source_key']} ({each['rule']})" if each["source_key"] else each["rule"]
             lines.append(f"  {each['column']}: {text(each['value'])}  ← {origin}{others}")
-        lines += [f"  {self.account_match}"] if self.account_match else []
+        lines += [f"  {self._text(self.account_match)}"] if self.account_match else []
         return "\n".join(lines)
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        names = [self.values.get(name) for name in ("first_name", "last_name")]
-        name = self.values.get("account_name") or " ".join(filter(None, names)) or self.values.get("email")
+        known = self._shown(self.values, self.entity)
+        names = [known.get(name) for name in ("first_name", "last_name")]
+        name = known.get("account_name") or " ".join(filter(None, names)) or known.get("email")
         policy = "" if self.merge_policy == Policy().name else f", merge policy {self.merge_policy}"
         told = f"{self.entity} {self.profile_id}, {text(self.values['records'])} records{policy}"
-        told = f"{told}. {self.account_match}" if self.account_match else told
+        told = f"{told}. {self._text(self.account_match)}" if self.account_match else told
+        return page(str(name or self.profile_id), told, self._shown_origins(), self._sections())
+
+    def _sections(self) -> dict[str, list[dict[str, Any]]]:
         titles = {"components": "Records"}
-        sections = {titles.get(kind, kind.capitalize()): rows for kind, rows in self.neighbours.items()}
-        return page(str(name or self.profile_id), told, self.origins, sections | {"Segments": self.segments})
+        entities = {"components": "person", "people": "person"}
+        found = {
+            titles.get(kind, kind.capitalize()): [self._shown(row, entities.get(kind, "account")) for row in rows]
+            for kind, rows in self.neighbours.items()
+        }
+        return found | {"Segments": self.segments}
+
+    def _shown_origins(self) -> list[dict[str, Any]]:
+        shown = []
+        for each in self.origins:
+            column = each["column"]
+            values = [self._shown({column: value}, self.entity)[column] for value in (each["value"], *each["others"])]
+            shown.append(each | {"value": values[0], "others": values[1:]})
+        return shown
+
+    def _shown(self, row: dict[str, Any], entity: str) -> dict[str, Any]:
+        """Return a row of an entity, or an identity, as it is shown."""
+        if not self.is_masked:
+            return row
+        if row.keys() == {"namespace", "value"}:
+            return row | {"value": mask_identity(row["namespace"], row["value"])}
+        fields = self.lake.model.entity(entity).fields
+        return {
+            name: _masked(value, is_always=name in fields and is_personal(fields[name]))
+            if name not in fields or fields[name].type not in {"key", "keys"}
+            else value
+            for name, value in row.items()
+        }
+
+    def _text(self, told: str) -> str:
+        return mask_addresses(told) if self.is_masked else told
+
+
+def _masked(value: Any, *, is_always: bool) -> Any:
+    match value:
+        case str():
+            return mask(value) if is_always else mask_addresses(value)
+        case list():
+            return [_masked(each, is_always=is_always) for each in value]
+        case _:
+            return value
 
 
 def find_profile(lake: Lake, entity: str, identity: str | int, policy: Policy | None = None) -> Profile:

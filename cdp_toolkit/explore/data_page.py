@@ -35,7 +35,7 @@ def data_page(ws: Workspace) -> Page:
                 Card("Rejected values by reason", numbers.rejects(lake), charts.rejects, "Nothing was rejected."),
                 Card("Fields that changed", numbers.drift(lake), empty="No source changed its fields."),
             )),
-            Section("Quality", "A segment can only find what is filled in.", (
+            Section("Quality", "A segment can only find what is filled in: what is filled least comes first.", (
                 Card("Completeness of people", numbers.filled(lake, "person", most=18), _people),
                 Card("Completeness of accounts", numbers.filled(lake, "account", most=18), _accounts),
             )),

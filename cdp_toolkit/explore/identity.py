@@ -8,9 +8,9 @@ import polars as pl
 from cdp_toolkit.explore import offline  # noqa: F401 - sets the renderer
 from cdp_toolkit.explore.theme import BAD, INK, PEOPLE, QUIET, ROW, WIDTH
 from cdp_toolkit.identity.explain import IdentityExplanation
+from cdp_toolkit.model.personal import mask_identity
 
 _SHARED, _REFUSED = "ties the records", "was refused"
-_MASK = r"^(.)[^@]*"
 
 
 def draw(explanation: IdentityExplanation, *, is_masked: bool = True) -> alt.LayerChart:
@@ -30,9 +30,8 @@ def draw(explanation: IdentityExplanation, *, is_masked: bool = True) -> alt.Lay
     """
     edges = _edges(explanation)
     if is_masked:
-        is_record = pl.col("namespace").str.ends_with("_key")
-        hidden = pl.col("value").str.replace(_MASK, "${1}•••")
-        edges = edges.with_columns(value=pl.when(is_record).then("value").otherwise(hidden))
+        pairs = edges.select("namespace", "value").rows()
+        edges = edges.with_columns(value=pl.Series([mask_identity(*pair) for pair in pairs], dtype=pl.String))
     named = pl.format("{} {}", "namespace", "value")
     edges = edges.with_columns(
         label=pl.when(pl.col("reason").is_null()).then(named).otherwise(named + ": " + pl.col("reason"))

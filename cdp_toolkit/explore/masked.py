@@ -1,12 +1,11 @@
-"""Personal data as it is shown by default: recognisable by whoever knows it, and by nobody else."""
+"""Frames of profiles with personal data masked."""
 
 import polars as pl
 
 from cdp_toolkit.explore.numbers.reading import read
 from cdp_toolkit.lake import Lake
-from cdp_toolkit.model import Field, Model
-
-_DIRECT = "I1"  # usage label of what identifies a person directly
+from cdp_toolkit.model import Model
+from cdp_toolkit.model.personal import is_personal
 
 
 def sample(lake: Lake, entity: str, *columns: str, most: int = 10) -> pl.DataFrame:
@@ -66,44 +65,6 @@ def masked(frame: pl.DataFrame, *, entity: str = "person", model: Model | None =
         *(_mask(pl.col(name)).alias(name) for name in texts),
         *(pl.col(name).list.eval(_mask(pl.element())).alias(name) for name in lists),
     )
-
-
-def is_personal(field: Field) -> bool:
-    """Tell whether the values of a field say directly who somebody is.
-
-    Parameters
-    ----------
-    field
-        A field of the model.
-
-    Returns
-    -------
-    bool
-        By its usage labels.
-    """
-    return _DIRECT in field.labels
-
-
-def mask(text: str) -> str:
-    """Mask one text.
-
-    Parameters
-    ----------
-    text
-        A name, an address, a number.
-
-    Returns
-    -------
-    str
-        Its first letter; of an e-mail address also the domain.
-
-    Examples
-    --------
-    >>> mask("Anna"), mask("anna@acme.example")
-    ('A•••', 'a•••@acme.example')
-    """
-    first, at, domain = text.partition("@")
-    return f"{first[:1]}•••{at}{domain}" if text else text
 
 
 def _mask(text: pl.Expr) -> pl.Expr:

@@ -1,6 +1,5 @@
 """One person or account on a page: its values and whose they are, what it did, what it belongs to, and why."""
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -11,15 +10,15 @@ import polars as pl
 from cdp_toolkit.explore import profile_charts as draw
 from cdp_toolkit.explore.cards import Card, Page, Section
 from cdp_toolkit.explore.identity import draw as draw_identity
-from cdp_toolkit.explore.masked import is_personal, mask, masked
+from cdp_toolkit.explore.masked import masked
 from cdp_toolkit.explore.numbers.reading import read
+from cdp_toolkit.model.personal import is_personal, mask, mask_addresses
 from cdp_toolkit.profile import Profile
 from cdp_toolkit.profiles.page import text
 from cdp_toolkit.workspace import Workspace
 
 _EVENTS = 2_000
 _WHY = 8
-_ADDRESS = re.compile(r"[^\s@\"'\[\](),]+@[^\s@\"'\[\](),]+")
 
 
 def profile_page(ws: Workspace, profile: Profile, *, is_masked: bool = True) -> Page:
@@ -93,7 +92,7 @@ class _Profile:
             return told
         if always:
             return ", ".join(map(mask, told.split(", ")))
-        return _ADDRESS.sub(lambda found: mask(found[0]), told)
+        return mask_addresses(told)
 
     def _people(self, rows: pl.DataFrame, entity: str = "person") -> pl.DataFrame:
         return masked(rows, entity=entity, model=self.ws.model) if self.is_masked else rows

@@ -1,7 +1,7 @@
 """Why records are one: their links, the links that were refused, and what became of the profile's id."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
@@ -10,13 +10,14 @@ import pyarrow as pa
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.errors import UnknownNameError
+from cdp_toolkit.model.personal import mask_addresses, mask_identity
 
 _DELETED = " (deleted)"
 
 
 @dataclass(frozen=True)
 class IdentityExplanation:
-    """The records of one profile and what ties them together.
+    """The records of one profile and what ties them together; shown masked unless ``unmasked`` is called.
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ class IdentityExplanation:
         Ids that were given up and mean this profile now.
     history
         ``changed_at``, ``change`` (merged, moved, split, gone), ``profile_id``, ``other_id``, ``because``; oldest first.
+    is_masked
+        Whether values that say who somebody is are masked where it is shown, as text or as HTML.
     """
 
     profile_id: int
@@ -40,19 +43,31 @@ class IdentityExplanation:
     refused: list[dict[str, Any]] = field(default_factory=list)
     aliases: list[int] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
+    is_masked: bool = True
+
+    def unmasked(self) -> "IdentityExplanation":
+        """Show personal data.
+
+        Returns
+        -------
+        IdentityExplanation
+            The same, shown whole.
+        """
+        return replace(self, is_masked=False)
 
     def __str__(self) -> str:
         """Return one line per record, link and refused link."""
         lines = [f"Profile {self.profile_id} is {len(self.records)} records:"]
         lines += [f"  {record}" for record in self.records]
         lines += [
-            f"  {link['source_key']} = {link['hub']}: same {link['namespace']} {link['value']}" for link in self.links
+            f"  {link['source_key']} = {link['hub']}: same {link['namespace']} {self._value(link)}"
+            for link in self.links
         ]
         lines += [
-            f"  {link['source_key']} is not linked by {link['namespace']} {link['value']}: {link['reason']}"
+            f"  {link['source_key']} is not linked by {link['namespace']} {self._value(link)}: {self._text(link['reason'])}"
             for link in self.refused
         ]
-        lines += [f"  {_told(change)}" for change in self.history]
+        lines += [f"  {self._text(_told(change))}" for change in self.history]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -114,15 +129,25 @@ class IdentityExplanation:
 
     def _repr_html_(self) -> str:
         records = _table(["record"], [[record] for record in self.records])
-        links = [[each[name] for name in ("source_key", "hub", "namespace", "value")] for each in self.links]
-        refused = [[each[name] for name in ("source_key", "namespace", "value", "reason")] for each in self.refused]
-        changes = [[_told(change)] for change in self.history]
+        links = [[each["source_key"], each["hub"], each["namespace"], self._value(each)] for each in self.links]
+        refused = [
+            [each["source_key"], each["namespace"], self._value(each), self._text(each["reason"])]
+            for each in self.refused
+        ]
+        changes = [[self._text(_told(change))] for change in self.history]
         return (
             f"<b>Profile {self.profile_id} is {len(self.records)} records</b>{records}"
             + (_table(["record", "is the same as", "by", "value"], links) if links else "")
             + (_table(["record", "not linked by", "value", "reason"], refused) if refused else "")
             + (_table(["what became of it"], changes) if changes else "")
         )
+
+    def _value(self, link: dict[str, Any]) -> str:
+        value: str = link["value"]
+        return mask_identity(link["namespace"], value) if self.is_masked else value
+
+    def _text(self, told: str) -> str:
+        return mask_addresses(told) if self.is_masked else told
 
 
 def _table(head: list[str], rows: list[list[str]]) -> str:

@@ -35,10 +35,19 @@ def test_a_record_of_another_profile_has_no_path_and_the_nearest_key_is_named():
 
 
 def test_an_explanation_is_read_as_text_and_as_tables():
-    assert "4@m.M is not linked by ecid 43: would join two names" in str(WHOLE)
-    html = WHOLE._repr_html_()
+    assert "4@m.M is not linked by ecid 43: would join two names" in str(WHOLE.unmasked())
+    html = WHOLE.unmasked()._repr_html_()
     assert "<td>would join two names</td>" in html
     assert "&lt;42&gt;" in html
+
+
+def test_an_explanation_is_masked_until_asked_otherwise_but_for_keys_of_records():
+    shown = str(WHOLE)
+
+    assert "2@s.S = 1@m.M: same email a•••@x.example" in shown
+    assert "3@s.S = 2@s.S: same person_key 3@s.S" in shown
+    assert "a@x.example" not in shown + WHOLE._repr_html_()
+    assert "a@x.example" in str(WHOLE.unmasked())
 
 
 def test_what_became_of_the_id_is_told_with_its_reason():

@@ -42,6 +42,24 @@ def test_the_page_of_a_person_shows_all_of_it(someone):
     assert "visits_30d" in str(someone)
 
 
+def test_a_profile_is_masked_until_asked_otherwise(line, someone):
+    email, first_name = someone.values["email"], someone.values["first_name"]
+    masked, whole = (str(each) + each._repr_html_() + str(each.explain()) for each in (someone, someone.unmasked()))
+
+    assert all(address not in masked for address in someone.values["emails"])
+    assert f"first_name: {first_name[0]}•••" in masked
+    assert email in whole
+    assert f"first_name: {first_name}" in whole
+    assert someone.values["source_keys"][0] in masked
+    people = line.workspace.scan("person_account").sort("profile_id").collect().row(0, named=True)
+    account, address = (
+        line.workspace.account(people["account_id"]),
+        line.workspace.scan("person").filter(profile_id=people["profile_id"]).collect()["email"][0],
+    )
+    assert address in account.unmasked()._repr_html_()
+    assert address not in account._repr_html_()
+
+
 def test_an_account_shows_people_opportunities_pipelines_and_roles(line):
     largest = line.workspace.scan("account").sort("open_opportunities", "profile_id").collect().row(-1, named=True)
 

@@ -13,8 +13,9 @@ import polars as pl
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.explore import numbers
 from cdp_toolkit.explore.explorer import facets as f
-from cdp_toolkit.explore.masked import is_personal, masked
+from cdp_toolkit.explore.masked import masked
 from cdp_toolkit.explore.numbers.reading import read
+from cdp_toolkit.model.personal import is_personal
 from cdp_toolkit.segments.count import BUCKET_SIZE, Counted, count
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.estimate import Preview, preview

@@ -84,7 +84,7 @@ def filled(lake: Lake, entity: str, *, most: int = 25) -> pl.DataFrame:
     entity
         Whose profiles, such as ``person``.
     most
-        How many columns, the fullest first; those without any value are left out.
+        How many columns, the emptiest first; those without any value are left out.
 
     Returns
     -------
@@ -100,9 +100,7 @@ def filled(lake: Lake, entity: str, *, most: int = 25) -> pl.DataFrame:
     shares = counted.select(pl.col(columns) / pl.col("_all") * 100).unpivot(
         variable_name="column", value_name="percent"
     )
-    return (
-        shares.filter(pl.col("percent") > 0).sort("percent", "column", descending=[True, False]).head(most).cast(schema)
-    )
+    return shares.filter(pl.col("percent") > 0).sort("percent", "column").head(most).cast(schema)
 
 
 def most_records(lake: Lake) -> int:
