@@ -20,6 +20,7 @@ from cdp_toolkit.profiles.page import page, text
 from cdp_toolkit.profiles.policies import Policy
 
 _LARGEST = 2**63
+_KEYS = ("_key", "_keys")  # of records: they look like addresses, and are none
 
 
 @dataclass(frozen=True)
@@ -158,23 +159,19 @@ class Profile:
         if row.keys() == {"namespace", "value"}:
             return row | {"value": mask_identity(row["namespace"], row["value"])}
         fields = self.lake.model.entity(entity).fields
-        return {
-            name: _masked(value, is_always=name in fields and is_personal(fields[name]))
-            if name not in fields or fields[name].type not in {"key", "keys"}
-            else value
-            for name, value in row.items()
-        }
+        always = {name for name in row if name in fields and is_personal(fields[name])}
+        return {name: value if name.endswith(_KEYS) else _masked(value, name in always) for name, value in row.items()}
 
     def _text(self, told: str) -> str:
         return mask_addresses(told) if self.is_masked else told
 
 
-def _masked(value: Any, *, is_always: bool) -> Any:
+def _masked(value: Any, is_always: bool) -> Any:  # noqa: FBT001 - of this file alone
     match value:
         case str():
             return mask(value) if is_always else mask_addresses(value)
         case list():
-            return [_masked(each, is_always=is_always) for each in value]
+            return [_masked(each, is_always) for each in value]
         case _:
             return value
 
