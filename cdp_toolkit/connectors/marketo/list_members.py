@@ -10,7 +10,7 @@ _NOT_IN_LIST, _NO_LEAD = "1015", "1004"
 
 
 class ListMembers:
-    """Members of static lists; who is added here is not taken off again.
+    """Members of static lists; who was added under one key is not taken off under another.
 
     A lead whose e-mail address came, went or changed is added under the new key and removed under the old one, in
     whatever order. It is the same lead, and stays.
@@ -23,18 +23,18 @@ class ListMembers:
 
     def __init__(self, marketo: Marketo) -> None:
         self._marketo = marketo
-        self._added: dict[int, set[int]] = {}
+        self._added: dict[tuple[int, int], set[str]] = {}  # by list and lead the keys
         self._lock = threading.Lock()
 
-    def add(self, number: int, ids: Sequence[int]) -> dict[int, str]:
+    def add(self, number: int, leads: Mapping[str, Sequence[int]]) -> dict[int, str]:
         """Add leads to a list.
 
         Parameters
         ----------
         number
             Id of the list.
-        ids
-            Of the leads.
+        leads
+            Their ids, by the key that they are added under.
 
         Returns
         -------
@@ -42,18 +42,20 @@ class ListMembers:
             By lead what keeps it from the list; empty for one that is on it.
         """
         with self._lock:
-            self._added.setdefault(number, set()).update(ids)
-        return self._tell("POST", number, ids)
+            for key, ids in leads.items():
+                for each in ids:
+                    self._added.setdefault((number, each), set()).add(key)
+        return self._tell("POST", number, [each for ids in leads.values() for each in ids])
 
-    def remove(self, number: int, ids: Sequence[int]) -> dict[int, str]:
-        """Take leads off a list, but for those that were added.
+    def remove(self, number: int, leads: Mapping[str, Sequence[int]]) -> dict[int, str]:
+        """Take leads off a list, but for those that were added under another key.
 
         Parameters
         ----------
         number
             Id of the list.
-        ids
-            Of the leads.
+        leads
+            Their ids, by the key that they are removed under.
 
         Returns
         -------
@@ -61,7 +63,11 @@ class ListMembers:
             By lead what keeps it on the list; empty for one that is not on it.
         """
         with self._lock:  # a lead that is added now is added after the removal
-            return self._tell("DELETE", number, [each for each in ids if each not in self._added.get(number, ())])
+            for key, ids in leads.items():
+                for each in ids:
+                    self._added.get((number, each), set()).discard(key)
+            gone = [each for ids in leads.values() for each in ids if not self._added.get((number, each))]
+            return self._tell("DELETE", number, gone)
 
     def _tell(self, method: str, number: int, ids: Sequence[int]) -> dict[int, str]:
         told: dict[int, str] = {}

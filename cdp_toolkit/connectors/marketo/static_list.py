@@ -269,9 +269,11 @@ def _ids(known_as: str | None) -> list[int]:
     return [int(each) for each in known_as.split(",")] if known_as else []
 
 
-def _leads_of(rows: Sequence[Mapping[str, Any]], leads: Sequence[list[int]], *, is_removal: bool) -> list[int]:
-    wanted = (some for row, some in zip(rows, leads, strict=True) if (row["_action"] == "remove") == is_removal)
-    return [each for some in wanted for each in some]
+def _leads_of(
+    rows: Sequence[Mapping[str, Any]], leads: Sequence[list[int]], *, is_removal: bool
+) -> dict[str, list[int]]:
+    both = zip(rows, leads, strict=True)
+    return {row["_row_key"]: some for row, some in both if (row["_action"] == "remove") == is_removal}
 
 
 def _addition(leads: Sequence[int], told: Mapping[int, str], row: Mapping[str, Any]) -> Outcome:

@@ -254,3 +254,17 @@ def test_a_look_at_the_connection_names_the_list_that_is_missing(world, static_l
     found = look_at(StaticList(static_list(list="Nobody's"), world.folder))
 
     assert [(each.what, each.status) for each in found] == [("login", "ok"), ("list Nobody's", "problem")]
+
+
+def test_who_joined_and_leaves_while_the_list_is_still_told_leaves(world, marketo, static_list):
+    destination = static_list()
+    connection = StaticList(destination, world.folder)
+    world.lead(1, "buyers", email=email(7))
+    world.lead(2, "buyers", email=email(8))
+    world.activate(destination, connection)
+    joined = members(marketo)
+
+    world.leave(1)
+    world.activate(destination, connection)  # planned again by the same run, as audiences changed
+
+    assert (joined, members(marketo)) == ([7, 8], [8])
