@@ -229,7 +229,7 @@ class Endpoint:
         name = None if entity is None else xdm.object_of(entity, self.model)
         if entity is None or name is None:
             return Refused(400, about + xdm.UNKNOWN_FORMAT)
-        if inlet.settings.organisation not in {None, message["header"].get("imsOrgId")}:
+        if inlet.settings.organisation and inlet.settings.organisation != message["header"].get("imsOrgId"):
             return Refused(400, about + xdm.WRONG_ORGANISATION)
         found = xdm.violations(entity, self.model.entity(name)) if is_checked else []
         if found:

@@ -67,10 +67,19 @@ def test_a_message_must_name_the_organisation_of_its_inlet(client):
     assert "wrong ims org" in wrong.json()["title"]
 
 
+def test_an_organisation_that_is_no_text_is_a_wrong_one_and_stops_no_other_message(client):
+    several = {"messages": [message(event("e1"), imsOrgId=["ACME@Org"]), message(event("e2"), imsOrgId="ACME@Org")]}
+    told = client.post("/collection/batch/guarded", json=several, headers={"x-api-key": WRITE_KEY})
+
+    assert told.status_code == 207
+    assert [sorted(each) for each in told.json()["responses"]] == [["message", "statusCode"], ["xactionId"]]
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [({}, 401), ({"Authorization": "Bearer wrong"}, 403), ({"Authorization": f"Bearer {WRITE_KEY}"}, 200),
-     ({"x-api-key": WRITE_KEY}, 200), ({"Authorization": "Basic %%%"}, 401)],
+     ({"x-api-key": WRITE_KEY}, 200), ({"Authorization": "Basic %%%"}, 401),
+     ({"Authorization": "Basic \xe9".encode("latin-1")}, 401)],
 )  # fmt: skip
 def test_who_shows_no_key_gets_401_and_who_shows_a_wrong_one_403(client, headers, status):
     told = client.post("/collection/guarded", json=message(event("e1"), imsOrgId="ACME@Org"), headers=headers)
