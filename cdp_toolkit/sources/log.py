@@ -104,7 +104,7 @@ class MessageLog:
         Raises
         ------
         SourceError
-            If the disk takes no more; nothing of it was written then.
+            If the disk takes no more, or the file is damaged; nothing of it was written then.
         """
         try:
             with self._open() as connection:
@@ -123,9 +123,11 @@ class MessageLog:
                 written = connection.execute("SELECT count(*) FROM messages WHERE seq > ?", (before,)).fetchone()[0]
                 connection.execute("UPDATE waiting SET messages = messages + ?", (written,))
                 return int(written)
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             raise SourceError(
-                f"The log of messages cannot be written: {error}.", where=str(self.file), hint="Make room on the disk."
+                f"The log of messages cannot be written: {error}.",
+                where=str(self.file),
+                hint="Make room on the disk; if it is damaged, move it away.",
             ) from error
 
     def last(self) -> int:
@@ -138,6 +140,20 @@ class MessageLog:
         """
         with self._open() as connection:
             return int(connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence").fetchone()[0])
+
+    def begin_behind(self, number: int) -> None:
+        """Give higher numbers than one, in a log that has given none.
+
+        Parameters
+        ----------
+        number
+            That of the last message that was landed from a log that was lost.
+        """
+        with self._open() as connection:
+            connection.execute(
+                "INSERT INTO sqlite_sequence SELECT 'messages', ? WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence)",
+                (number,),
+            )
 
     def objects(self, inlet: str) -> list[str]:
         """Return what waits of an inlet.

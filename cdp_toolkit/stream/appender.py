@@ -71,8 +71,9 @@ class Appender:
         return self.waiting >= self._most_waiting
 
     def recount(self) -> None:
-        """Look how much waits now, after a load."""
-        self.waiting = self._log.backlog().messages
+        """Look how much waits now, after a load; as much as before where the log cannot be read."""
+        with suppress(sqlite3.Error):
+            self.waiting = self._log.backlog().messages
 
     def forget(self, landed: Landed) -> None:
         """Delete what was landed, between two flushes: a second writer would wait for a gap between them.
@@ -140,7 +141,7 @@ class Appender:
         return together, ""
 
     def _forget(self, landed: _Landed) -> None:
-        with suppress(SourceError, sqlite3.OperationalError):  # the next load does it
+        with suppress(sqlite3.Error):  # the next load does it
             for (inlet, name), until in landed.until.items():
                 self._log.forget(inlet, name, until=until)
             self.waiting = self._log.backlog().messages

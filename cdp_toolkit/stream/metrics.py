@@ -16,7 +16,9 @@ class Metrics:
         self._waiting = Gauge("cdp_messages_waiting", "Messages not loaded yet", registry=self._registry)
         self._repeated = Gauge("cdp_messages_repeated", "Messages sent again and dropped", registry=self._registry)
         self._seconds = Gauge("cdp_round_seconds", "Seconds of the last round", ["verb"], registry=self._registry)
-        self._lag = Gauge("cdp_lag_seconds", "Age of the oldest message of the last round", registry=self._registry)
+        self._lag = Gauge(
+            "cdp_lag_seconds", "Age of the oldest message when the last round ended", registry=self._registry
+        )
         self._moved = Counter("cdp_membership_changes", "Changes of membership", ["what"], registry=self._registry)
         self._rounds = Counter("cdp_rounds", "Rounds by outcome", ["outcome"], registry=self._registry)
 
@@ -63,7 +65,7 @@ class Metrics:
         outcome
             ``done``, ``partial`` or ``failed``.
         lag_s
-            Age of the oldest message that the round loaded, now that audiences know it.
+            Age of the oldest message that waited when the round began.
         entered, exited
             Changes of membership.
         """

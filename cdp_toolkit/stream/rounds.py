@@ -7,6 +7,8 @@ process of its own: the endpoint answers while a round computes, and a round tha
 import gc
 import math
 import os
+import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from cdp_toolkit.errors import CdpError, LakeBusyError
+from cdp_toolkit.secrets import redact
 from cdp_toolkit.sources.inlets import log_file
 from cdp_toolkit.sources.log import MessageLog
 from cdp_toolkit.stream.appender import Landed
@@ -40,7 +43,7 @@ class Round:
     entered, exited
         Changes of membership.
     lag_s
-        Age of the oldest message that the round loaded; 0 if none waited.
+        Age of the oldest message that waited when the round began, now that it has ended; 0 if none did.
     problems
         What went wrong, as sentences.
     landed
@@ -84,13 +87,13 @@ def run_round(
     Round
         What it did; an error ends the round and is told, since the next one may go well.
     """
-    log = MessageLog(log_file(folder))
-    oldest_ms = log.backlog().oldest_ms
+    began_ms: int | None = None
     done: dict[str, float] = {}
     counts = {"entered": 0, "exited": 0}
     problems: list[str] = []
-    landed: Landed = {}
+    until: Landed = {}
     try:
+        began_ms = MessageLog(log_file(folder)).backlog().oldest_ms
         workspace = _workspace(folder)
         verbs: dict[str, Callable[[], object]] = {
             "load": lambda: workspace.load(*inlets),
@@ -100,18 +103,18 @@ def run_round(
         for verb, call in verbs.items():
             run = call()
             if verb == "load":
-                landed = _landed(workspace, inlets)
+                until = landed(workspace, inlets)
             done[verb] = getattr(run, "seconds", 0.0)
             problems += getattr(run, "problems", ())
             counts |= {name: getattr(run, "counts", {}).get(name, 0) for name in counts if verb == "evaluate"}
+        outcome = "partial" if problems else "done"
     except LakeBusyError:
-        return Round("waited", done, landed=landed)
-    except CdpError as error:
-        return Round("failed", done, problems=(*problems, error.message), landed=landed)
-    lag_s = 0.0 if oldest_ms is None else time.time() - oldest_ms / 1000
-    return Round(
-        "partial" if problems else "done", done, **counts, lag_s=lag_s, problems=tuple(problems), landed=landed
-    )
+        outcome = "waited"
+    except Exception as error:  # noqa: BLE001 - such as a full disk: messages wait, and the next round may go well
+        outcome = "failed"
+        problems.append(error.message if isinstance(error, CdpError) else redact(f"{type(error).__name__}: {error}"))
+    lag_s = 0.0 if began_ms is None else time.time() - began_ms / 1000
+    return Round(outcome, done, **counts, lag_s=lag_s, problems=tuple(problems), landed=until)
 
 
 _kept: dict[Path, tuple[object, Workspace]] = {}
@@ -125,7 +128,21 @@ def _workspace(folder: Path) -> Workspace:
     return _kept[folder][1]
 
 
-def _landed(workspace: Workspace, inlets: tuple[str, ...]) -> dict[tuple[str, str], int]:
+def landed(workspace: Workspace, inlets: tuple[str, ...]) -> Landed:
+    """Return how far each object has come.
+
+    Parameters
+    ----------
+    workspace
+        The workspace.
+    inlets
+        Names of sources that are sent to.
+
+    Returns
+    -------
+    mapping
+        The number of the last message that was landed, by source and object.
+    """
     lake = workspace.lake
     tables = [(inlet, name) for inlet in inlets for name in lake.objects(inlet)]
     return {(inlet, name): int(lake.landed(f"landing/{inlet}/{name}")[1].get("seq", 0)) for inlet, name in tables}
@@ -212,7 +229,7 @@ class Rounds:
     def _is_awaited(self) -> bool:
         try:
             return self._waiting() > 0
-        except CdpError:  # the round will tell
+        except (CdpError, sqlite3.Error):  # the round will tell
             return True
 
     def _once(self, pool: ProcessPoolExecutor, *, is_brief: bool) -> Round | None:
@@ -239,9 +256,11 @@ class Rounds:
 def _prepare(parent: int) -> None:
     """Make a process ready for rounds.
 
-    It ends soon after its parent, however that ended: a round that is cut off is made up for by the next. What was
-    imported stays, so garbage is looked for among the rest only: 36 µs of each message went to it.
+    It ends soon after its parent, however that ended: a round that is cut off is made up for by the next. An interrupt
+    reaches it too, and is its parent's to heed. What was imported stays, so garbage is looked for among the rest only:
+    36 µs of each message went to it.
     """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 

@@ -19,7 +19,7 @@ from cdp_toolkit.stream.appender import Appender
 from cdp_toolkit.stream.audit import Audit
 from cdp_toolkit.stream.inlet import Inlet
 from cdp_toolkit.stream.metrics import Metrics
-from cdp_toolkit.stream.rounds import Round, Rounds
+from cdp_toolkit.stream.rounds import Round, Rounds, landed
 from cdp_toolkit.stream.server import Endpoint
 from cdp_toolkit.workspace import Workspace
 
@@ -163,6 +163,8 @@ def application(
 
 def _appender(workspace: Workspace, settings: StreamSettings) -> Appender:
     log = MessageLog(log_file(workspace.folder), remember=timedelta(days=settings.remember_days))
+    if not log.last():  # it is new, or was lost: the lake takes what comes behind its own numbers for new
+        log.begin_behind(max(landed(workspace, tuple(inlets_of(workspace))).values(), default=0))
     return Appender(log, most_waiting=settings.most_waiting)
 
 
@@ -202,8 +204,10 @@ def _alone(folder: Path) -> Iterator[None]:
         raise ConfigError(
             "The workspace is being served already.", where=str(folder), hint="End the other `cdp serve` first."
         ) from error
-    with lock:
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def _sentence(each: Round) -> str:

@@ -10,7 +10,7 @@ ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT | st.sampled_from(
         ["header", "body", "xdmEntity", "_id", "timestamp", "messages", "batch", "type", "userId", "traits", "context",
-         "identityMap", "ECID", "b2b", "personKey", "_problem", "properties", "messageId", "accountKey"]), inner, max_size=4),
+         "imsOrgId", "msgId", "identityMap", "ECID", "b2b", "personKey", "_problem", "properties", "messageId", "accountKey"]), inner, max_size=4),
     max_leaves=12,
 )  # fmt: skip
 ADDRESSES = st.sampled_from(
@@ -18,7 +18,7 @@ ADDRESSES = st.sampled_from(
      "/v1/identify", "/v1/alias", "/hooks/hook", "/collection/none", "/v1/none"]
 )  # fmt: skip
 AUTH = {"Authorization": "Basic " + base64.b64encode(f"{WRITE_KEY}:".encode()).decode()}
-ENVELOPE = ANY.map(lambda entity: {"header": {"schemaRef": {}}, "body": {"xdmEntity": entity}})
+ENVELOPE = st.builds(lambda header, entity: {"header": header, "body": {"xdmEntity": entity}}, ANY, ANY)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

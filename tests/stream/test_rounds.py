@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -62,14 +63,28 @@ def test_a_round_waits_while_another_run_writes_to_the_lake(client, segment):
     assert run_round(segment, ("web",)).outcome == "done"
 
 
+def test_whatever_ends_a_round_is_told_and_the_next_one_goes_on(client, segment):
+    client.post("/collection/web", json=message(event("e1")))
+    (segment / "lake").write_text("no folder")
+    first = run_round(segment, ("web",))
+    (segment / "lake").unlink()
+    second = run_round(segment, ("web",))
+
+    assert (first.outcome, second.outcome) == ("failed", "done")
+    assert "FileExistsError" in first.problems[0]
+    assert first.lag_s > 0
+
+
 def test_the_command_serves_a_workspace_until_it_is_interrupted(segment):
     command = [sys.executable, "-c", "from cdp_toolkit.cli import entry; entry()", "--workspace", str(segment), "serve"]
-    with subprocess.Popen([*command, "--port", "0", "--every", "1"], stderr=subprocess.PIPE, text=True) as served:
+    with subprocess.Popen(
+        [*command, "--port", "0", "--every", "1"], stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as served:
         address = served.stderr.readline().split()[-1]
         told = httpx.post(f"{address}/collection/web", json=message(event("e1", at=now())))
         while served.poll() is None and Workspace(segment).lake.landed("landing/web/event")[0] == 0:
             served.stderr.readline()  # a round
-        served.send_signal(signal.SIGINT)
+        os.killpg(served.pid, signal.SIGINT)  # as Ctrl-C does: to all of its processes
         rest = served.stderr.read()
 
     assert told.status_code == 200

@@ -146,6 +146,30 @@ def test_a_disk_that_takes_no_more_is_told_and_nothing_is_acknowledged(client, f
     assert "retry-after" in told.headers
 
 
+def test_a_log_that_is_broken_is_told_and_leaves_nobody_waiting(client, folder):
+    client.post("/collection/web", json=message(event("e1")))
+    for each in (folder / "stream").glob("log.sqlite*"):
+        each.write_bytes(b"no database " * 10_000)
+
+    told = [client.post("/collection/web", json=message(event(name))) for name in ("e2", "e3")]
+
+    assert [each.status_code for each in told] == [503, 503]
+
+
+def test_a_log_that_was_lost_begins_behind_what_the_lake_has(serve, folder):
+    serve().post("/collection/web", json=message(event("e1")))
+    Workspace(folder).load()
+    for each in (folder / "stream").glob("log.sqlite*"):
+        each.unlink()
+
+    anew = serve()
+    for name in ("e2", "e3"):
+        anew.post("/collection/web", json=message(event(name)))
+
+    _, events = landed(folder, "event")
+    assert sorted(events["source_id"]) == ["e1", "e2", "e3"]
+
+
 def test_rows_of_a_webhook_are_records_by_the_inlets_own_mapping(client, folder):
     rows = [{"ticket": 1, "user": "7", "mail": "a@acme.example", "at": "2026-11-01T00:00:00Z"}, {"ticket": 2}, "text"]
     told = client.post("/hooks/hook", json=rows)
