@@ -37,12 +37,12 @@ LIMITS = (
     ("evaluate", "read_profiles", "read every column of the profiles"),
     ("activate", "copy_people", "read people and who was sent, write CSV"),
 )
-# Much less than ours: no cleaning, no mapping to one model, no refusals; the components are given to them.
+# pandas does nearly all of ours; PySpark much less: no cleaning, no mapping, no refusals, and its components are given.
 PEERS = (
-    ("load", "pandas_load", "pandas: read as text, latest row an id, write Parquet"),
-    ("stitch", "pandas_stitch", "pandas: latest values of people, events by person"),
-    ("load", "pyspark_load", "PySpark, local: the same"),
-    ("stitch", "pyspark_stitch", "PySpark, local: the same"),
+    ("load", "pandas_load", "pandas: the same tables by the same mappings"),
+    ("stitch", "pandas_stitch", "pandas: the same, refusing no link"),
+    ("load", "pyspark_load", "PySpark, local: read as text, a row an id, write Parquet"),
+    ("stitch", "pyspark_stitch", "PySpark, local: latest values of people, events by person"),
 )
 KEPT = Path(__file__).with_name("kept.json")
 WORSE = 1.5

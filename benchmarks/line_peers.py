@@ -1,11 +1,13 @@
 """Other ways to the bulk of a load and of a stitch, for ``benchmarks/line.py``: pandas, and PySpark on this machine.
 
-Both do much less than the toolkit: they clean nothing, map nothing to one model, refuse nothing and keep no origins. A load
-reads every export as text, keeps the last row of each identifier and writes Parquet. A stitch takes which record belongs to
-which person as given, finds the latest value of each column of each person, and gives each event its person.
+What pandas does is in ``line_pandas``: nearly all of ours. PySpark does much less: it cleans nothing, maps nothing to one
+model, refuses nothing and keeps no origins. A load reads every export as text, keeps the last row of each identifier and
+writes Parquet. A stitch takes which record belongs to which person as given, finds the latest value of each column of each
+person, and gives each event its person.
 """
 
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,44 +27,46 @@ def exports(home: Path) -> Exports:
 
 
 def pandas_load(home: Path, out: Path) -> None:
-    """Read every export as text, keep the last row of each identifier, write Parquet."""
+    """Do as a load does; see ``line_pandas``."""
+    import line_pandas
     import pandas as pd
 
     def read(file: Path) -> Any:
         if ".csv" in file.suffixes:
             return pd.read_csv(file, dtype=str)
         if ".parquet" in file.suffixes:
-            return pd.read_parquet(file)
-        return pd.read_json(file, lines=".ndjson" in file.suffixes, dtype=False)
+            return pd.read_parquet(file).map(_text)
+        return pd.read_json(file, lines=".ndjson" in file.suffixes, dtype=False).map(_text)
 
-    for name, files in exports(home).items():
-        rows = pd.concat([read(file) for file in files if file.stat().st_size])
-        rows = rows.map(_text) if any(".csv" not in file.suffixes for file in files) else rows
-        rows.drop_duplicates(rows.columns[0], keep="last").to_parquet(out / f"{name}.parquet")
+    print(line_pandas.load(home, out, read), file=sys.stderr)
 
 
 def _text(value: Any) -> str | None:
-    return json.dumps(value) if isinstance(value, dict | list) else None if value is None else str(value)
+    if value is None or (not hasattr(value, "__len__") and value != value):  # noqa: PLR0124 - NaN, NaT
+        return None
+    if isinstance(value, str | int | float):
+        return str(value)
+    return value.isoformat() if hasattr(value, "isoformat") else json.dumps(value, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def pandas_stitch(home: Path, out: Path) -> None:
-    """Find the latest values of people, and give events their person."""
+    """Do as a stitch does; see ``line_pandas``."""
+    import line_pandas
     import polars as pl
     import polars.selectors as cs
 
     def read(name: str) -> Any:  # without lists of text, which pandas has no type for
-        return pl.scan_parquet(files_of(home, name)).select(~cs.list()).collect().to_pandas()
+        return pl.scan_parquet(files_of(home, f"entities/{name}")).select(~cs.list()).collect().to_pandas()
 
-    ids = read("identity/person_ids")[["source_key", "profile_id"]]
-    records = read("entities/person").merge(ids, on="source_key").sort_values("updated_at", na_position="first")
-    records.groupby("profile_id").last().to_parquet(out / "person.parquet")
-    read("entities/event").merge(ids.rename(columns={"source_key": "person_key"}), on="person_key").to_parquet(
-        out / "event.parquet"
-    )
+    print(line_pandas.stitch(read, out), file=sys.stderr)
 
 
 def pyspark_load(home: Path, out: Path) -> None:
-    """Do as ``pandas_load`` does, on Spark."""
+    """Read every export as text, keep one row of each identifier, write Parquet."""
     with _session() as session:
         for name, files in exports(home).items():
             paths = [str(file) for file in files if file.stat().st_size]
@@ -76,7 +80,7 @@ def pyspark_load(home: Path, out: Path) -> None:
 
 
 def pyspark_stitch(home: Path, out: Path) -> None:
-    """Do as ``pandas_stitch`` does, on Spark."""
+    """Find the latest values of people, and give events their person."""
     with _session() as session:
         from pyspark.sql import functions as f
 
