@@ -1,6 +1,6 @@
 """Profiles of a bucket as a row of a packed table keeps them: a bit a number, or a list of numbers if that is shorter."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy.typing as npt
 Bits = npt.NDArray[np.uint8]
 Numbers = npt.NDArray[np.int64]
 
-_NUMBER = np.dtype("<u4")
+NUMBER = np.dtype("<u4")
+"""How a list keeps the gap before each of its numbers."""
 _SPARSE = 64  # so many times fewer are looked up in a list one by one
 
 
@@ -27,7 +28,7 @@ def pack(bits: Bits) -> tuple[int, bytes]:
         How many are set, and the shorter of their numbers and the bits themselves.
     """
     count = _count(bits)
-    if _NUMBER.itemsize * count <= len(bits):
+    if NUMBER.itemsize * count <= len(bits):
         return count, _gaps(set_bits(bits))
     return count, bits.tobytes()
 
@@ -47,7 +48,7 @@ def pack_numbers(numbers: Numbers, size: int) -> tuple[int, bytes]:
     count, data
         As ``pack`` gives them for the same bits.
     """
-    if _NUMBER.itemsize * len(numbers) <= (size + 7) // 8:
+    if NUMBER.itemsize * len(numbers) <= (size + 7) // 8:
         return len(numbers), _gaps(np.sort(numbers))
     return pack(to_bits(numbers, size))
 
@@ -123,32 +124,6 @@ def holds(count: int, data: bytes, numbers: Numbers, size: int) -> npt.NDArray[n
     return kept & (places < len(bits))
 
 
-def without(count: int, data: bytes, numbers: Numbers, size: int) -> tuple[int, bytes]:
-    """Return a row that keeps some numbers less.
-
-    Parameters
-    ----------
-    count, data
-        As ``pack`` gave them.
-    numbers
-        Numbers that it keeps.
-    size
-        How many profiles the bucket has by now.
-
-    Returns
-    -------
-    count, data
-        As ``pack`` gives them for the others.
-    """
-    if _is_listed(count, data):
-        known = _numbers_of(data)
-        return pack_numbers(np.delete(known, np.searchsorted(known, numbers)), size)
-    bits = np.frombuffer(data, np.uint8).copy()
-    np.bitwise_xor.at(bits, numbers >> 3, (1 << (numbers & 7)).astype(np.uint8))
-    left = count - len(numbers)
-    return pack(bits) if _NUMBER.itemsize * left <= len(bits) else (left, bits.tobytes())
-
-
 def few_numbers(count: int, data: bytes) -> Numbers | None:
     """Return the numbers of a row that keeps them as a list.
 
@@ -186,13 +161,13 @@ def joined(rows: Iterable[tuple[int, bytes]], size: int) -> Bits:
     return bits
 
 
-def both(one: tuple[int, bytes], other: tuple[int, bytes], size: int) -> tuple[int, bytes]:
-    """Return a row that keeps what two rows keep that have nothing in common.
+def odd(rows: Sequence[tuple[int, bytes]], size: int) -> tuple[int, bytes]:
+    """Return a row that keeps what an odd number of rows keep.
 
     Parameters
     ----------
-    one, other
-        Each as ``pack`` gave it.
+    rows
+        Each as ``pack`` gave it; the count is negative where the others keep all of it, and it is taken out.
     size
         How many profiles the bucket has by now.
 
@@ -201,17 +176,19 @@ def both(one: tuple[int, bytes], other: tuple[int, bytes], size: int) -> tuple[i
     count, data
         As ``pack`` gives them.
     """
-    few, more = few_numbers(*one), few_numbers(*other)
-    if few is not None and more is not None:
-        return pack_numbers(np.concatenate([few, more]), size)
-    bits = unpack(*one, size)
-    if more is not None:
-        np.bitwise_or.at(bits, more >> 3, (1 << (more & 7)).astype(np.uint8))
-    else:
-        own = np.frombuffer(other[1], np.uint8)
-        bits[: len(own)] |= own
-    count = one[0] + other[0]
-    return pack(bits) if _NUMBER.itemsize * count <= len(bits) else (count, bits.tobytes())
+    count = sum(each[0] for each in rows)
+    lists = [few for few in (few_numbers(*each) for each in rows) if few is not None]
+    listed = np.concatenate(lists) if lists else np.empty(0, np.int64)
+    if len(lists) == len(rows):
+        numbers, times = np.unique(listed, return_counts=True)
+        return pack_numbers(numbers[times % 2 == 1], size)
+    bits = np.zeros((size + 7) // 8, np.uint8)
+    for each in rows:
+        if not _is_listed(*each):
+            own = np.frombuffer(each[1], np.uint8)
+            bits[: len(own)] ^= own
+    np.bitwise_xor.at(bits, listed >> 3, (1 << (listed & 7)).astype(np.uint8))
+    return pack(bits) if NUMBER.itemsize * count <= len(bits) else (count, bits.tobytes())
 
 
 def moved_bits(bits: Bits, start: int, stop: int, *, to: int = 0, size: int | None = None) -> Bits:
@@ -255,16 +232,16 @@ def _count(bits: Bits) -> int:
 
 
 def _is_listed(count: int, data: bytes) -> bool:
-    return len(data) == _NUMBER.itemsize * count
+    return len(data) == NUMBER.itemsize * abs(count)
 
 
 def _numbers_of(data: bytes) -> Numbers:
-    return np.cumsum(np.frombuffer(data, _NUMBER), dtype=np.int64)
+    return np.cumsum(np.frombuffer(data, NUMBER), dtype=np.int64)
 
 
 def _gaps(numbers: Numbers) -> bytes:
     # Small where profiles lie close together, and so a third shorter once compressed.
-    gaps = numbers.astype(_NUMBER)
+    gaps = numbers.astype(NUMBER)
     gaps[1:] -= gaps[:-1].copy()
     return gaps.tobytes()
 

@@ -8,7 +8,9 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -161,8 +163,33 @@ class Deltas:
         """
         delta = self.newest(name)
         commits = [] if delta is None else delta.history()
-        whole = (each for each in commits if each.get("operationParameters", {}).get("mode") == "Overwrite")
-        return next((int(each["version"]) for each in whole), None)
+        return next((int(each["version"]) for each in commits if _is_whole(each)), None)
+
+    def share_behind(self, name: str, version: int) -> float:
+        """Return how much came after what a table was last written anew with.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        version
+            The version that is asked about.
+
+        Returns
+        -------
+        float
+            Bytes of the files that came, for each byte of those before; more than any share where they are many.
+        """
+        anew = self.written_anew(name)
+        if anew is None or anew > version:
+            return inf
+        before, now = (self._sizes(name, each) for each in (anew, version))
+        came = [size for file, size in now.items() if file not in before]
+        return inf if len(came) > _MOST_SMALL else sum(came) / max(1, sum(before.values()))
+
+    def _sizes(self, name: str, version: int) -> dict[str, int]:
+        actions = pa.table(self.at(name, version).get_add_actions())
+        return dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
 
     def join_small(self, name: str, metadata: dict[str, str] | None = None) -> None:
         """Join the small files of a table, once there are many; its rows stay as they are.
@@ -191,6 +218,12 @@ class Deltas:
             return Path(f"{self._uri}/{name}/_delta_log").stat().st_ino
         except OSError:
             return 0
+
+
+def _is_whole(commit: dict[str, Any]) -> bool:
+    is_new: bool = commit["operation"] == "CREATE TABLE"
+    is_anew: bool = commit.get("operationParameters", {}).get("mode") == "Overwrite"
+    return is_new or is_anew
 
 
 def _snapshot(delta: DeltaTable, *, is_folder: bool) -> Snapshot:

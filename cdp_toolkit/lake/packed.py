@@ -4,6 +4,10 @@ The profiles of an entity lie in buckets, by ranges of their ids. In its bucket 
 it is first seen and never again, so the bits of a row that is years old still mean the same profiles. A few profiles
 are kept as a list of numbers, many as one bit a number, whichever is shorter.
 
+Rows are taken out by adding others: of rows that are alike in all but their profiles, those count that an odd number of
+them has. The row that takes out counts its profiles with a minus, so that the ``profiles`` of any rows add up to how
+many there are, whether they are unpacked or not.
+
 88M memberships of 10M profiles in 1,000 segments: see docs/decisions/070-membership-in-bits.md.
 """
 
@@ -15,8 +19,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from cdp_toolkit.lake.bits import few_numbers, set_bits, unpack
+from cdp_toolkit.lake.bits import few_numbers, odd, set_bits, unpack
 from cdp_toolkit.lake.tables import Table
 from cdp_toolkit.model.types import arrow_type
 
@@ -76,13 +81,13 @@ class Numbering:
 
     def __init__(self, rows: pa.Table | None = None) -> None:
         self._ids: dict[tuple[str, int], Ids] = {}
-        self._order: dict[tuple[str, int], npt.NDArray[np.int64]] = {}
+        self._order: dict[tuple[str, int], npt.NDArray[np.int64] | None] = {}
         self._added: list[tuple[str, int, int, bytes]] = []
         stretches = [] if rows is None else rows.sort_by("start").to_pylist()
         found: dict[tuple[str, int], list[Ids]] = {}
         for each in stretches:
             found.setdefault((each["entity"], each["bucket"]), []).append(np.frombuffer(each["ids"], _ID))
-        self._ids = {bucket: np.concatenate(parts) for bucket, parts in found.items()}
+        self._ids = {bucket: parts[0] if len(parts) == 1 else np.concatenate(parts) for bucket, parts in found.items()}
 
     def ids(self, entity: str, bucket: int) -> Ids:
         """Return the profiles of a bucket.
@@ -117,15 +122,45 @@ class Numbering:
         known = self.ids(entity, bucket)
         if np.array_equal(known, ids):
             return np.arange(len(ids))
-        fresh = np.setdiff1d(ids, known)
-        if len(fresh):
+        numbers, is_known = self._found(entity, bucket, ids)
+        if not is_known.all():
+            fresh = np.sort(ids[~is_known])
             self._added.append((entity, bucket, len(known), fresh.astype(_ID).tobytes()))
-            known = self._ids[entity, bucket] = np.concatenate([known, fresh])
+            self._ids[entity, bucket] = np.concatenate([known, fresh])
             self._order.pop((entity, bucket), None)
+            return self._found(entity, bucket, ids)[0]
+        return numbers
+
+    def known(self, entity: str, bucket: int, ids: Ids) -> npt.NDArray[np.int64]:
+        """Return the numbers of those profiles that have one.
+
+        Parameters
+        ----------
+        entity, bucket
+            Which bucket.
+        ids
+            Profiles of that bucket, each once.
+
+        Returns
+        -------
+        numpy.ndarray
+            The numbers in order.
+        """
+        numbers, is_known = self._found(entity, bucket, ids)
+        return np.sort(numbers[is_known])
+
+    def _found(self, entity: str, bucket: int, ids: Ids) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+        known = self.ids(entity, bucket)
+        if not len(known):
+            return np.zeros(len(ids), np.int64), np.zeros(len(ids), np.bool_)
         if (entity, bucket) not in self._order:
-            self._order[entity, bucket] = np.argsort(known)
+            # In order of their ids until profiles come later, which are in order among themselves.
+            is_sorted = bool((known[1:] > known[:-1]).all())
+            self._order[entity, bucket] = None if is_sorted else np.argsort(known, kind="stable")
         order = self._order[entity, bucket]
-        return order[np.searchsorted(known, ids, sorter=order)]
+        places = np.minimum(np.searchsorted(known, ids, sorter=order), len(known) - 1)
+        numbers = places if order is None else order[places]
+        return numbers, known[numbers] == ids
 
     def added(self) -> pa.Table:
         """Return the rows to append to ``segments/numbering``.
@@ -137,6 +172,71 @@ class Numbering:
         """
         columns = list(zip(*self._added, strict=True)) or [()] * len(self.SCHEMA)
         return pa.table(dict(zip(self.SCHEMA.names, columns, strict=True)), schema=self.SCHEMA)
+
+
+def merged(rows: pa.Table, numbering: Numbering) -> pa.Table:
+    """Return packed rows with no two alike in all but their profiles.
+
+    Parameters
+    ----------
+    rows
+        Packed rows, some of which may take profiles out of others.
+    numbering
+        How many profiles there are a bucket.
+
+    Returns
+    -------
+    pyarrow.Table
+        Rows for the same profiles, in the order in which the first of each came; none without any.
+    """
+    first, group = alike(rows)
+    if len(first) == len(rows):
+        return rows
+    members = np.argsort(group, kind="stable")
+    ends = np.cumsum(np.bincount(group, minlength=len(first)))
+    counts = np.zeros(len(first), np.int64)
+    np.add.at(counts, group, rows["profiles"].to_numpy())
+    several = np.flatnonzero((np.diff(ends, prepend=0) > 1) & (counts > 0))
+    bits, made = rows["bits"].combine_chunks(), []
+    places = rows.select(["entity", "bucket", "profiles"])
+    for each in several:
+        parts = members[ends[each - 1] if each else 0 : ends[each]]
+        few = places.take(parts).to_pylist()
+        size = len(numbering.ids(few[0]["entity"], few[0]["bucket"]))
+        own = [(row["profiles"], bits[part].as_py()) for row, part in zip(few, parts, strict=True)]
+        made.append(odd(own, size)[1])
+    source = first.copy()
+    source[several] = len(bits) + np.arange(len(several))
+    kept = np.flatnonzero(counts > 0)
+    kept = kept[np.argsort(first[kept])]
+    whole = pa.chunked_array([bits, pa.array(made, bits.type)]).take(pa.array(source[kept]))
+    table = rows.take(pa.array(first[kept]))
+    for name, column in (("profiles", pa.array(counts[kept])), ("bits", whole)):
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    return table
+
+
+def alike(rows: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Tell which packed rows are alike in all but their profiles.
+
+    Parameters
+    ----------
+    rows
+        Packed rows.
+
+    Returns
+    -------
+    first, group
+        The first row of each group, and the group of each row.
+    """
+    codes = np.zeros(len(rows), np.int64)
+    for name in (each for each in rows.column_names if each not in {"profiles", "bits"}):
+        encoded = rows[name].combine_chunks().dictionary_encode(null_encoding="encode")
+        if codes.max(initial=0) > 2**62 // max(len(encoded.dictionary), 1):
+            codes = np.unique(codes, return_inverse=True)[1]
+        codes = codes * len(encoded.dictionary) + encoded.indices.to_numpy()
+    _, first, group = np.unique(codes, return_index=True, return_inverse=True)
+    return first, group
 
 
 def unpacked(
@@ -161,6 +261,8 @@ def unpacked(
         Some rows with those columns.
     """
     schema = pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])
+    if (pc.min(rows["profiles"]).as_py() or 0) < 0:
+        rows = merged(rows, numbering)
     wanted = partial(_ids_of, numbering) if among is None else _Wanted(numbering, np.unique(among)).of
     carried = rows.select([name for name in schema.names if name != "profile_id"]).combine_chunks()
     for start, end in _stretches(rows["profiles"].to_pylist()):

@@ -147,6 +147,22 @@ class Pinned:
         version = self._store.deltas.written_anew(name)
         return self.rows(name) - (0 if version is None else self._store.rows_at(name, version))
 
+    def share_behind(self, name: str) -> float:
+        """Return how much came after what a table was last written anew with.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+
+        Returns
+        -------
+        float
+            See ``Deltas.share_behind``.
+        """
+        version = self._pinned(name)
+        return 0 if version is None else self._store.deltas.share_behind(name, version)
+
     def look_again(self) -> None:
         """Read from now on what counts now, all tables of the same moment."""
         self._is_more = self._store.log.watch()

@@ -13,6 +13,7 @@ from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.errors import CdpError, LakeError
 from cdp_toolkit.lake.result import Outcome, Run
 from cdp_toolkit.lake.since import Since
+from cdp_toolkit.lake.spool import Spool
 from cdp_toolkit.lake.store import Store
 from cdp_toolkit.secrets import redact
 
@@ -137,6 +138,40 @@ class OpenRun(Since):
         """
         base = self._written.get(name, self._version(name))
         self._written[name] = self._store.write(name, rows, mode=mode if base is not None else "overwrite", base=base)
+
+    def spool(self, name: str, schema: pa.Schema) -> Spool:
+        """Return where rows are written as they come, before it is known whether they will count.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        schema
+            Its columns.
+
+        Returns
+        -------
+        Spool
+            To be given to ``adopt``.
+        """
+        return Spool(f"{self._store.uri}/{name}", schema, self._store.options)
+
+    def adopt(self, name: str, spool: Spool, *, mode: Mode = "append") -> None:
+        """Make the rows of a spool those of a table.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        spool
+            The rows.
+        mode
+            Whether they replace those of the table or come after them.
+        """
+        base = self._written.get(name, self._version(name))
+        mode = mode if base is not None else "overwrite"
+        if spool.files or mode == "overwrite":
+            self._written[name] = self._store.adopt(name, spool, mode=mode, base=base)
 
     def leave(self, what: Collection[str]) -> None:
         """Leave something to a later run of this verb.

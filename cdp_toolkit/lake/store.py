@@ -6,8 +6,10 @@ import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from cdp_toolkit.engines import Frame
+from cdp_toolkit.engines.delta import commit_files
 from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.lake.comparing import Comparing
+from cdp_toolkit.lake.spool import Spool
 from cdp_toolkit.lake.tables import table
 
 _ROWS_A_GROUP = 1024
@@ -141,6 +143,30 @@ class Store(Comparing):
             # A group of rows holds about one bucket, so that readers of a bucket skip the others.
             writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=_ROWS_A_GROUP),
         )
+        return self.head(name)
+
+    def adopt(self, name: str, spool: Spool, *, mode: Mode, base: int | None) -> int:
+        """Make the rows of a spool those of a table; the version counts once a run names it.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        spool
+            The rows.
+        mode
+            Whether they replace those of the table or come after them.
+        base
+            The version that they come after.
+
+        Returns
+        -------
+        int
+            The version written.
+        """
+        if mode == "append" and base is not None:
+            self._drop_uncommitted(name, base)
+        commit_files(spool.uri, spool.folder, spool.schema, mode=mode, options=self.options)
         return self.head(name)
 
     def _drop_uncommitted(self, name: str, base: int) -> None:

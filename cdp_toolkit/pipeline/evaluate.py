@@ -58,7 +58,7 @@ def evaluate(
         run.problems += [f"{name}: {problem}" for name, problem in found.failed.items()]
         # A segment that is no more, or no longer active, has no members: they leave it now.
         gone = {*_sizes(run, lake)} - active
-        changed = step.keep([*found.moved, *step.moves.of_ended(gone)]) if found.methods else {}
+        changed = step.keep(gone) if found.methods else {}
         sizes = _sizes(run, lake)
         run.counts |= {"segments": len(found.methods), "members": sum(sizes.values()), "entered": 0, "exited": 0}
         run.counts |= changed

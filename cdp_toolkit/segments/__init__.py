@@ -6,7 +6,6 @@ from cdp_toolkit.segments.estimate import Preview, preview
 from cdp_toolkit.segments.evaluate import Evaluation, evaluate
 from cdp_toolkit.segments.explain import Explanation, explain
 from cdp_toolkit.segments.membership import Moves
-from cdp_toolkit.segments.standings import membership
 
 __all__ = [
     "Computed",
@@ -18,6 +17,5 @@ __all__ = [
     "Segment",
     "evaluate",
     "explain",
-    "membership",
     "preview",
 ]

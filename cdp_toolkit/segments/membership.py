@@ -1,15 +1,13 @@
 """Who entered, who is still in, who left: kept as bits, segment by segment and bucket by bucket.
 
 An evaluation gives moves, who entered and who left: the difference of the bits before and after. They are appended to
-the history. The membership is the history in short: moves applied in their order give everyone's standing, now or at
-any moment before.
+the history, and to the membership as rows that take profiles out of one standing and put them into another.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property, reduce
-from operator import or_
 from typing import Any
 
 import narwhals as nw
@@ -18,20 +16,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cdp_toolkit.engines import Engine, Frame
-from cdp_toolkit.lake.bits import (
-    Bits,
-    holds,
-    joined,
-    moved_bits,
-    pack,
-    pack_numbers,
-    set_bits,
-    to_bits,
-)
-from cdp_toolkit.lake.packed import Ids, Numbering, bucket_of, packed_schema
+from cdp_toolkit.lake.bits import Bits, joined, moved_bits, odd, pack, set_bits, to_bits
+from cdp_toolkit.lake.packed import Ids, Numbering, bucket_of, merged, packed_schema
 from cdp_toolkit.lake.tables import TABLES
 from cdp_toolkit.segments.evaluate import Part
-from cdp_toolkit.segments.standings import Packed
+from cdp_toolkit.segments.few import Few
+from cdp_toolkit.segments.standings import MEMBERSHIP, Packed, Standing, Standings, moves, standings_in
 
 HISTORY = packed_schema(TABLES["segments/history"]).append(pa.field("recorded_at", pa.timestamp("us", "UTC")))
 
@@ -41,66 +31,92 @@ _FEW = 16
 _LAST_BUCKET = bucket_of(2**63 - 1)
 
 
-_Move = tuple[str, str, Packed]
-"""Segment, ``entered`` or ``exited``, who."""
+@dataclass(frozen=True)
+class Moved:
+    """Who moved in a bucket.
+
+    Parameters
+    ----------
+    history, membership
+        Rows to add to ``segments/history`` and ``segments/membership``, as they are on disk.
+    """
+
+    history: pa.Table
+    membership: pa.Table
 
 
 @dataclass(frozen=True)
 class _Stretch:
     """The profiles of one bucket that are evaluated.
 
-    Where they start among those of the part, their numbers, which of the bucket they are, and who was in.
+    Where they start among those of the part, their numbers, which of the bucket's they are, and how many it has.
     """
 
     bucket: int
     start: int
     numbers: npt.NDArray[np.int64]
-    asked: npt.NDArray[np.bool_]
-    before: Mapping[str, Sequence[Packed]]
+    asked: npt.NDArray[np.int64]
+    size: int
 
-    def moves(self, segment: str, flags: Bits) -> Iterator[_Move]:
-        """Return who moved; ``flags`` are of the evaluated profiles, in the order of their ids."""
-        size, was = len(self.asked), self.before.get(segment, [])
-        if len(self._chosen) < size / _FEW:
-            now = self._numbers(flags)
-            if not was:
-                yield segment, "entered", pack_numbers(now, size)
-                return
-            is_in = np.zeros(len(self._chosen), np.bool_)
-            is_in[np.searchsorted(self._chosen, now)] = True
-            was_in = reduce(or_, (holds(*each, self._chosen, size) for each in was))
-            yield segment, "entered", pack_numbers(self._chosen[is_in & ~was_in], size)
-            yield segment, "exited", pack_numbers(self._chosen[was_in & ~is_in], size)
-            return
-        after = self._bits(flags)
-        if not was:
-            yield segment, "entered", pack(after)
-        elif not self._is_whole or was != [pack(after)]:
-            earlier = joined(was, size)
-            yield segment, "entered", pack(after & ~earlier)
-            yield segment, "exited", pack(earlier & ~after & np.packbits(self.asked, bitorder="little"))
+    @property
+    def is_few(self) -> bool:
+        """Whether they are looked at one by one."""
+        return len(self.asked) < self.size / _FEW
 
-    def _numbers(self, flags: Bits) -> npt.NDArray[np.int64]:
-        return self.numbers[set_bits(moved_bits(flags, self.start, self.start + len(self.numbers)))]
+    def flags(self, bits: Sequence[Bits]) -> npt.NDArray[np.bool_]:
+        """Return who is in: a row for each of ``bits``, a column for each of ``asked``."""
+        start, stop = self.start, self.start + len(self.numbers)
+        flags = np.unpackbits([each[start >> 3 : (stop + 7) >> 3] for each in bits], axis=1, bitorder="little")
+        found = np.zeros((len(bits), len(self.asked)), np.bool_)
+        found[:, np.searchsorted(self.asked, self.numbers)] = flags[:, start & 7 : (start & 7) + len(self.numbers)]
+        return found
 
-    def _bits(self, flags: Bits) -> Bits:
-        if not self._is_in_order:
-            return to_bits(self._numbers(flags), len(self.asked))
+    def bits(self, flags: Bits) -> Bits:
+        """Return who is in, as bits of the whole bucket."""
+        start, stop = self.start, self.start + len(self.numbers)
+        if (np.diff(self.numbers) != 1).any():  # new profiles have come since the first were numbered
+            return to_bits(self.numbers[set_bits(moved_bits(flags, start, stop))], self.size)
         first = int(self.numbers[0]) if len(self.numbers) else 0
-        return moved_bits(flags, self.start, self.start + len(self.numbers), to=first, size=len(self.asked))
+        return moved_bits(flags, start, stop, to=first, size=self.size)
 
-    @cached_property
-    def _is_in_order(self) -> bool:
-        """Whether the numbers follow each other, as they do until new profiles come."""
-        return bool((np.diff(self.numbers) == 1).all())
 
-    @cached_property
-    def _chosen(self) -> npt.NDArray[np.int64]:
-        return np.flatnonzero(self.asked)
+class _Rows:
+    """Rows of one bucket, which may come from several parts."""
 
-    @cached_property
-    def _is_whole(self) -> bool:
-        return bool(self.asked.all())
+    def __init__(self, at: datetime) -> None:
+        self._at = at
+        self._history: defaultdict[tuple[str, str], list[Packed]] = defaultdict(list)
+        self._membership: defaultdict[tuple[str, Standing, bool], list[Packed]] = defaultdict(list)
+
+    def add(self, segment: str, change: str, moving: Packed, before: Standings, size: int) -> None:
+        """Add who moved; ``before`` are their standings so far."""
+        if moving[0]:
+            self._history[segment, change].append(moving)
+            for standing, (count, bits) in moves(before, change, moving, self._at, size):
+                self._membership[segment, standing, count < 0].append((abs(count), bits))
+
+    def tables(self, place: tuple[str, int], recorded_at: datetime, size: int) -> Moved:
+        """Return one row of each kind."""
+        entity, bucket = place
+        history = [
+            (segment, entity, change, self._at, bucket, *_as_one(rows, size), recorded_at)
+            for (segment, change), rows in self._history.items()
+        ]
+        membership = [
+            (segment, entity, *standing, bucket, -count if is_taken else count, bits)
+            for (segment, standing, is_taken), rows in self._membership.items()
+            for count, bits in [_as_one(rows, size)]
+        ]
+        return Moved(_table(history, HISTORY), _table(membership, MEMBERSHIP))
+
+
+def _as_one(rows: Sequence[Packed], size: int) -> Packed:
+    return rows[0] if len(rows) == 1 else odd(rows, size)
+
+
+def _table(rows: Sequence[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = zip(*rows, strict=True) if rows else ([] for _ in schema)
+    return pa.table(dict(zip(schema.names, columns, strict=True)), schema=schema)
 
 
 @dataclass(frozen=True)
@@ -127,39 +143,44 @@ class Moves:
     as_of: datetime
     recorded_at: datetime
 
-    def of_parts(self, parts: Iterable[Part], looked_at: Mapping[str, Ids] | None = None) -> Iterator[pa.Table]:
+    def of_parts(self, parts: Iterable[Part], looked_at: Mapping[str, Ids] | None = None) -> Iterator[Moved]:
         """Return who entered and who left by an evaluation.
 
         Parameters
         ----------
         parts
-            Buckets of profiles; each is run when its turn comes.
+            Buckets of profiles, in the order of their ids; each is run when its turn comes.
         looked_at
             For an entity the ids of the profiles that were evaluated, with those that are no more; for all other
             entities the parts are complete, so that whoever is not in them is no more.
 
         Yields
         ------
-        pyarrow.Table
-            Rows of ``segments/history`` as they are on disk.
+        Moved
+            Who did in one bucket.
         """
+        asked = {entity: np.sort(ids) for entity, ids in (looked_at or {}).items()}
+        place, rows = ("", 0), _Rows(self.as_of)
         for part in parts:
             flags = part.collect(self.engine)
-            yield from self._of_part(part, flags, (looked_at or {}).get(part.entity))
+            ids = flags["profile_id"].to_numpy()
+            order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
+            bits = [_true(flags[segment], order) for segment in part.segments]
+            for stretch in self._stretches(part, ids if order is None else ids[order], asked.get(part.entity)):
+                if place != (part.entity, stretch.bucket):  # a bucket that ends in one part may go on in the next
+                    yield self._finished(place, rows)
+                    place, rows = (part.entity, stretch.bucket), _Rows(self.as_of)
+                before = self._before(part, stretch)
+                if stretch.is_few:
+                    yield self._of_few(part, stretch, before, stretch.flags(bits))
+                else:
+                    self._add(rows, part, stretch, before, bits)
+        yield self._finished(place, rows)
 
-    def _of_part(self, part: Part, flags: pa.Table, looked_at: Ids | None) -> Iterator[pa.Table]:
-        ids = flags["profile_id"].to_numpy()
-        order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
-        stretches = list(self._stretches(part, ids if order is None else ids[order], looked_at))
-        moves: list[list[_Move]] = [[] for _ in stretches]
-        for segment in part.segments:
-            bits = _true(flags[segment], order)
-            for stretch, found in zip(stretches, moves, strict=True):
-                found.extend(stretch.moves(segment, bits))
-        for stretch, found in zip(stretches, moves, strict=True):
-            yield self._rows(part.entity, stretch.bucket, found)
+    def _finished(self, place: tuple[str, int], rows: _Rows) -> Moved:
+        return rows.tables(place, self.recorded_at, len(self.numbering.ids(*place)))
 
-    def _stretches(self, part: Part, ids: Ids, looked_at: Ids | None) -> Iterator["_Stretch"]:
+    def _stretches(self, part: Part, ids: Ids, looked_at: Ids | None) -> Iterator[_Stretch]:
         """Return the buckets that a part reaches into; ``ids`` are in order."""
         first, end = part.bucket.first or 0, part.bucket.end
         last = _LAST_BUCKET if end is None else bucket_of(end - 1)
@@ -168,12 +189,63 @@ class Moves:
             start, stop = np.searchsorted(where, [bucket, bucket + 1])
             numbers = self.numbering.number(part.entity, bucket, ids[start:stop])
             known = self.numbering.ids(part.entity, bucket)
-            asked = (known >= first) & (True if end is None else known < end)
-            if looked_at is not None:
-                asked &= np.isin(known, looked_at)
-            yield _Stretch(bucket, int(start), numbers, asked, self._members(part, bucket) if asked.any() else {})
+            if looked_at is None:
+                asked = np.flatnonzero((known >= first) & (True if end is None else known < end))
+            else:
+                own = looked_at[slice(*np.searchsorted(bucket_of(looked_at), [bucket, bucket + 1]))]
+                own = own[(own >= first) & (True if end is None else own < end)]
+                asked = self.numbering.known(part.entity, bucket, own)
+            if len(asked):
+                yield _Stretch(bucket, int(start), numbers, asked, len(known))
 
-    def of_ended(self, segments: Collection[str]) -> Iterator[pa.Table]:
+    def _before(self, part: Part, stretch: _Stretch) -> pa.Table:
+        if self.previous is None:
+            return MEMBERSHIP.empty_table()
+        own = self.previous.filter(nw.col("segment").is_in(list(part.segments)))
+        return standings_in(own, part.entity, stretch.bucket, self.engine)
+
+    def _of_few(self, part: Part, stretch: _Stretch, before: pa.Table, now: npt.NDArray[np.bool_]) -> Moved:
+        found = Few(stretch.asked, stretch.size, self.as_of).moves(before, part.segments, now)
+        same = {
+            "entity": part.entity, "bucket": stretch.bucket, "changed_at": self.as_of, "recorded_at": self.recorded_at
+        }  # fmt: skip
+        history, membership = (
+            pa.table(
+                {
+                    field.name: rows[field.name]
+                    if field.name in rows.column_names
+                    else pa.repeat(pa.scalar(same[field.name], field.type), len(rows))
+                    for field in schema
+                },
+                schema=schema,
+            )
+            for rows, schema in zip(found, (HISTORY, MEMBERSHIP), strict=True)
+        )
+        return Moved(history, membership)
+
+    def _add(self, rows: _Rows, part: Part, stretch: _Stretch, before: pa.Table, flags: Sequence[Bits]) -> None:
+        known = self._standings(before)
+        asked = None if len(stretch.asked) == stretch.size else to_bits(stretch.asked, stretch.size)
+        for segment, bits in zip(part.segments, flags, strict=True):
+            own, now = known.get(segment, {}), stretch.bits(bits)
+            was = [packed for standing, packed in own.items() if standing[0] == "realized"]
+            if not was:
+                rows.add(segment, "entered", pack(now), own, stretch.size)
+            elif asked is not None or was != [pack(now)]:
+                then = joined(was, stretch.size)
+                left = then & ~now
+                rows.add(segment, "entered", pack(now & ~then), own, stretch.size)
+                left = left if asked is None else left & asked
+                rows.add(segment, "exited", pack(left), own, stretch.size)
+
+    def _standings(self, before: pa.Table) -> dict[str, Standings]:
+        found: dict[str, Standings] = {}
+        for row in merged(before, self.numbering).to_pylist():
+            standing = (row["status"], row["first_qualified_at"], row["last_qualified_at"], row["exited_at"])
+            found.setdefault(row["segment"], {})[standing] = (row["profiles"], row["bits"])
+        return found
+
+    def of_ended(self, segments: Collection[str]) -> Iterator[Moved]:
         """Return who leaves segments that are no more.
 
         Parameters
@@ -183,32 +255,18 @@ class Moves:
 
         Yields
         ------
-        pyarrow.Table
-            Rows of ``segments/history`` as they are on disk.
+        Moved
+            Who does from one bucket.
         """
         if self.previous is None or not segments:
             return
-        is_member = nw.col("segment").is_in(list(segments)) & (nw.col("status") == "realized")
-        for row in self.engine.collect(self.previous.filter(is_member)).to_pylist():
-            yield self._rows(row["entity"], row["bucket"], [(row["segment"], "exited", (row["profiles"], row["bits"]))])
-
-    def _members(self, part: Part, bucket: int) -> dict[str, list[Packed]]:
-        if self.previous is None:
-            return {}
-        is_here = (nw.col("entity") == part.entity) & (nw.col("bucket") == bucket) & (nw.col("status") == "realized")
-        rows = self.previous.filter(is_here & nw.col("segment").is_in(list(part.segments)))
-        found: dict[str, list[Packed]] = {}
-        for row in self.engine.collect(rows.select("segment", "profiles", "bits")).to_pylist():
-            found.setdefault(row["segment"], []).append((row["profiles"], row["bits"]))
-        return found
-
-    def _rows(self, entity: str, bucket: int, moves: Sequence[_Move]) -> pa.Table:
-        kept = [(segment, change, *packed) for segment, change, packed in moves if packed[0]]
-        segments, changes, counts, bits = zip(*kept, strict=True) if kept else ((), (), (), ())
-        always = {"entity": entity, "bucket": bucket, "changed_at": self.as_of, "recorded_at": self.recorded_at}
-        columns: dict[str, Sequence[Any]] = {name: [value] * len(kept) for name, value in always.items()}
-        columns |= {"segment": segments, "change": changes, "profiles": counts, "bits": bits}
-        return pa.table({name: columns[name] for name in HISTORY.names}, schema=HISTORY)
+        ended = self.previous.filter(nw.col("segment").is_in(list(segments)) & (nw.col("status") == "realized"))
+        places = self.engine.collect(ended.select("entity", "bucket").unique(["entity", "bucket"])).to_pylist()
+        for entity, bucket in sorted((row["entity"], row["bucket"]) for row in places):
+            rows, size = _Rows(self.as_of), len(self.numbering.ids(entity, bucket))
+            for segment, own in self._standings(standings_in(ended, entity, bucket, self.engine)).items():
+                rows.add(segment, "exited", _as_one([*own.values()], size), own, size)
+            yield self._finished((entity, bucket), rows)
 
 
 def _true(flags: pa.ChunkedArray, order: npt.NDArray[np.int64] | None) -> Bits:

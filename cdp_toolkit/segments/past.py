@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.lake.packed import Numbering
 from cdp_toolkit.segments.membership import HISTORY
-from cdp_toolkit.segments.standings import MEMBERSHIP, membership
+from cdp_toolkit.segments.standings import MEMBERSHIP, after
 
 
 def looks(runs: Iterable[Mapping[str, Any]], segment: str) -> list[tuple[datetime, datetime]]:
@@ -93,4 +93,4 @@ def standing_at(
         return MEMBERSHIP.empty_table()
     _, recorded_at = max(before)
     known = rows.filter(pc.field("recorded_at") <= pa.scalar(recorded_at, pa.timestamp("us", "UTC")))
-    return pa.Table.from_batches(membership(None, known, numbering, engine), schema=MEMBERSHIP)
+    return after(known, numbering)

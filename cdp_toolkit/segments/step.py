@@ -1,6 +1,8 @@
 """The step of the line that evaluates: whom to look at, who moved, and what to write of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -11,15 +13,19 @@ import pyarrow as pa
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.lake import OpenRun
 from cdp_toolkit.lake.packed import Numbering
+from cdp_toolkit.lake.spool import Spool
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.bindings import Bindings
 from cdp_toolkit.segments.changes import Again, Ids, Versions, again
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import Evaluation, evaluate
-from cdp_toolkit.segments.membership import HISTORY, Moves
+from cdp_toolkit.segments.membership import HISTORY, Moved, Moves
 from cdp_toolkit.segments.pql.times import Clock
 from cdp_toolkit.segments.reading import UnclearError
-from cdp_toolkit.segments.standings import MEMBERSHIP, membership
+from cdp_toolkit.segments.standings import MEMBERSHIP, anew
+
+_MOST_BEHIND = 0.5
+"""Beyond this share of what stands for all, what came since makes reading slower than writing all of it anew is dear."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +38,12 @@ class Found:
         For each evaluated segment ``streaming`` or ``batch``, and why.
     failed
         The message of each segment that could not be evaluated.
-    moved
-        Rows of ``segments/history`` as they are on disk.
     looked_at
         How many profiles were looked at, by entity; or by segment, or number of segments, why all of them were.
     """
 
     methods: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     failed: Mapping[str, str] = field(default_factory=dict)
-    moved: tuple[pa.Table, ...] = ()
     looked_at: Mapping[str, str] = field(default_factory=dict)
 
     def __add__(self, other: "Found") -> "Found":
@@ -48,7 +51,6 @@ class Found:
         return Found(
             {**self.methods, **other.methods},
             {**self.failed, **other.failed},
-            self.moved + other.moved,
             {**self.looked_at, **other.looked_at},
         )
 
@@ -85,6 +87,7 @@ class Step:
     as_of: datetime
     timezone: str
     last: Mapping[str, Any] | None = None
+    counts: Counter[str] = field(default_factory=Counter, init=False)
 
     @cached_property
     def moves(self) -> Moves:
@@ -120,29 +123,60 @@ class Step:
             found += self._moved(whole, table, None)
         return found + self._moved(few, table, to_do.profiles) if few else found
 
-    def keep(self, moved: Sequence[pa.Table]) -> dict[str, int]:
+    @cached_property
+    def _spools(self) -> tuple[Spool, Spool]:
+        schemas = {"segments/history": HISTORY, "segments/membership": MEMBERSHIP}
+        history, membership = (self.run.spool(name, schema) for name, schema in schemas.items())
+        return history, membership
+
+    def keep(self, ended: Collection[str]) -> dict[str, int]:
         """Write who moved, and where all stand now.
 
         Parameters
         ----------
-        moved
-            Rows of ``segments/history`` as they are on disk.
+        ended
+            Segments that are no more: their members leave.
 
         Returns
         -------
         dict
             How many ``entered`` and ``exited``; empty if nobody did.
         """
-        moves, previous = pa.concat_tables([HISTORY.empty_table(), *moved]), self.moves.previous
-        if not len(moves) and previous is not None:
+        self._write(self.moves.of_ended(ended))
+        history, membership = self._spools
+        if not history.files and self.moves.previous is not None:
             return {}
         self.run.write("segments/numbering", self.numbering.added(), mode="append")
-        self.run.write("segments/history", moves, mode="append")
-        batches = membership(previous, moves, self.numbering, self.engine)
-        rows = pa.RecordBatchReader.from_batches(MEMBERSHIP, batches)
-        self.run.write("segments/membership", rows, mode="overwrite")
-        counted = moves.group_by("change").aggregate([("profiles", "sum")]).to_pylist()
-        return {row["change"]: row["profiles_sum"] for row in counted}
+        self.run.adopt("segments/history", history)
+        self.run.adopt("segments/membership", membership)
+        if self.run.share_behind("segments/membership") > _MOST_BEHIND:
+            self._write_anew()
+        return {**self.counts}
+
+    def _write(self, moved: Iterable[Moved]) -> None:
+        """Write who moved, or nothing where that cannot be told to the end."""
+        counts: Counter[str] = Counter()
+        try:
+            for each in moved:
+                for spool, rows in zip(self._spools, (each.history, each.membership), strict=True):
+                    spool.write(rows)
+                for row in each.history.select(["change", "profiles"]).to_pylist():
+                    counts[row["change"]] += row["profiles"]
+        except BaseException:
+            for spool in self._spools:
+                spool.drop()
+            raise
+        for spool in self._spools:
+            spool.keep()
+        self.counts.update(counts)
+
+    def _write_anew(self) -> None:
+        rows = self.run.packed("segments/membership")
+        spool = self.run.spool("segments/membership", MEMBERSHIP)
+        for bucket in anew(rows, self.numbering, self.engine):
+            spool.write(bucket)
+        spool.keep()
+        self.run.adopt("segments/membership", spool, mode="overwrite")
 
     def _again(self, names: Sequence[str], table: Callable[[str], str]) -> Again:
         if self.last is None or "evaluation" not in self.last["details"]:
@@ -175,15 +209,16 @@ class Step:
     def _moved(self, names: Sequence[str], table: Callable[[str], str], profiles: Mapping[str, Ids] | None) -> Found:
         """Return who moved, bucket by bucket; where the engine fails, in halves, until it is known on which one."""
         try:
-            found = self._evaluation(names, table, profiles or {})
+            with self._asking():
+                found = self._evaluation(names, table, profiles or {})
             if profiles is not None:
                 asked = {entity: conditions for entity, conditions in found.conditions.items() if len(profiles[entity])}
                 found = replace(found, conditions=asked)
-            moved = tuple(self.moves.of_parts(found.parts(), profiles))
-            return Found(found.methods, {name: error.message for name, error in found.failed.items()}, moved)
-        except self.engine.errors as error:
+            self._write(self._tried(self.moves.of_parts(found.parts(), profiles)))
+            return Found(found.methods, {name: error.message for name, error in found.failed.items()})
+        except _EngineError as error:
             if len(names) == 1:
-                return Found(failed={names[0]: _first_line(error)})
+                return Found(failed={names[0]: f"The engine could not evaluate it: {error}"})
         middle = len(names) // 2
         return self._moved(names[:middle], table, profiles) + self._moved(names[middle:], table, profiles)
 
@@ -201,6 +236,17 @@ class Step:
             bindings=self._bindings,
         )
 
+    def _tried(self, moved: Iterable[Moved]) -> Iterator[Moved]:
+        with self._asking():
+            yield from moved
 
-def _first_line(error: Exception) -> str:
-    return f"The engine could not evaluate it: {str(error).strip().splitlines()[0]}"
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        try:
+            yield
+        except self.engine.errors as error:
+            raise _EngineError(str(error).strip().splitlines()[0]) from error
+
+
+class _EngineError(Exception):
+    """What the engine could not do; what else fails, such as the disk, is no segment's fault."""

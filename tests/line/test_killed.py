@@ -11,6 +11,7 @@ import pytest
 import cdp_toolkit as cdp
 from cdp_toolkit.demo import make_workspace
 from cdp_toolkit.lake import OpenRun
+from cdp_toolkit.segments import step
 
 AS_OF = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 LINE = ["run", "--no-notebooks", "--as-of", "2026-11-01"]
@@ -51,18 +52,13 @@ def test_a_line_killed_again_and_again_ends_as_one_that_was_not(tmp_path, undist
     assert rows(folder) == undisturbed
 
 
-def test_a_first_evaluation_that_ends_after_it_gave_numbers_loses_none(tmp_path, monkeypatch, undisturbed):
+@pytest.mark.parametrize("table", ["segments/history", "segments/membership"])
+def test_a_first_evaluation_that_ends_after_it_gave_numbers_loses_none(tmp_path, monkeypatch, undisturbed, table):
     ws = cdp.Workspace(make_workspace(tmp_path / "demo", persons=300, as_of=AS_OF))
     ws.load()
     ws.stitch(as_of=AS_OF)
-    write = OpenRun.write
 
-    def ends_at_the_history(run, name, rows, *, mode):
-        if name == "segments/history":
-            raise OSError("the disk is full")
-        write(run, name, rows, mode=mode)
-
-    monkeypatch.setattr(OpenRun, "write", ends_at_the_history)
+    end_at(monkeypatch, table, 1)
     with pytest.raises(OSError, match="full"):
         ws.evaluate(as_of=AS_OF)
     monkeypatch.undo()
@@ -70,6 +66,48 @@ def test_a_first_evaluation_that_ends_after_it_gave_numbers_loses_none(tmp_path,
 
     members = ws.lake.scan("segments/membership").collect()
     assert len(members) == undisturbed["segments/membership"]
+
+
+@pytest.mark.parametrize("time", [1, 2])  # the moves; the base that they are joined to
+def test_an_evaluation_that_ends_while_moves_are_kept_leaves_the_membership_as_it_was(tmp_path, monkeypatch, time):
+    ws = cdp.Workspace(make_workspace(tmp_path / "demo", persons=300, as_of=AS_OF))
+    ws.load()
+    ws.stitch(as_of=AS_OF)
+    ws.evaluate(as_of=AS_OF - dt.timedelta(days=90))
+    before = members_of(ws)
+    monkeypatch.setattr(step, "_MOST_BEHIND", 0)
+
+    with monkeypatch.context() as patch:
+        end_at(patch, "segments/membership", time)
+        with pytest.raises(OSError, match="full"):
+            ws.evaluate(as_of=AS_OF)
+    meanwhile = members_of(ws)
+    moved = ws.evaluate(as_of=AS_OF).counts
+
+    fresh = cdp.Workspace(make_workspace(tmp_path / "fresh", persons=300, as_of=AS_OF))
+    fresh.load()
+    fresh.stitch(as_of=AS_OF)
+    fresh.evaluate(as_of=AS_OF)
+    assert moved["entered"] + moved["exited"] > 0
+    assert meanwhile == before
+    assert {row[:2] for row in members_of(ws) if row[2] == "realized"} == {row[:2] for row in members_of(fresh)}
+
+
+def end_at(monkeypatch, table, time):
+    """Let the disk be full when a table is written for the given time of a run."""
+    adopt, left = OpenRun.adopt, [time]
+
+    def ends(run, name, spool, *, mode="append"):
+        left[0] -= name == table
+        if name == table and not left[0]:
+            raise OSError("the disk is full")
+        adopt(run, name, spool, mode=mode)
+
+    monkeypatch.setattr(OpenRun, "adopt", ends)
+
+
+def members_of(ws):
+    return set(ws.lake.scan("segments/membership").collect().select("segment", "profile_id", "status").rows())
 
 
 def test_an_activation_killed_at_random_leaves_the_destination_with_the_audience_and_nobody_without_consent():

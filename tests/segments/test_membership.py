@@ -1,5 +1,6 @@
 """Who entered, who is still in, who left, and who was in at a moment that has passed."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from functools import partial
 
@@ -15,7 +16,7 @@ from cdp_toolkit.segments.buckets import Bucket
 from cdp_toolkit.segments.evaluate import Part
 from cdp_toolkit.segments.membership import HISTORY, Moves
 from cdp_toolkit.segments.past import standing_at
-from cdp_toolkit.segments.standings import MEMBERSHIP, membership
+from cdp_toolkit.segments.standings import MEMBERSHIP, anew
 
 MONDAY, TUESDAY, FRIDAY = (datetime(2026, 3, day, tzinfo=UTC) for day in (2, 3, 6))
 ALL = tuple(TABLES["segments/membership"].columns)
@@ -42,11 +43,21 @@ class Audiences:
         recorded_at = datetime(2026, 4, 1, 0, self.runs, tzinfo=UTC)
         moves = Moves(before, self.numbering, self.engine, as_of, recorded_at)
         looked_at = None if only is None else {"person": np.array(only, np.int64)}
-        moved = pa.concat_tables([HISTORY.empty_table(), *moves.of_parts([part], looked_at), *moves.of_ended(ended)])
-        after = membership(before, moved, self.numbering, self.engine)
-        self.membership = pa.Table.from_batches(after, schema=MEMBERSHIP)
-        self.history = pa.concat_tables([self.history, moved])
+        moved = [*moves.of_parts([part], looked_at), *moves.of_ended(ended)]
+        known = [MEMBERSHIP.empty_table() if self.membership is None else self.membership]
+        self.membership = pa.concat_tables(known + [each.membership for each in moved])
+        self.history = pa.concat_tables([self.history, *(each.history for each in moved)])
         return as_of, recorded_at
+
+    def write_anew(self):
+        rows = self.engine.load(self.membership)
+        self.membership = pa.concat_tables([MEMBERSHIP.empty_table(), *anew(rows, self.numbering, self.engine)])
+
+    def sizes(self):
+        sizes = Counter()
+        for row in self.membership.select(["segment", "status", "profiles"]).to_pylist():
+            sizes[row["segment"], row["status"]] += row["profiles"]
+        return +sizes
 
     def at(self, moment, seen=()):
         rows = self.engine.load(self.history)
@@ -182,3 +193,58 @@ def test_bits_say_what_sets_say(engine, people, inside):
     assert audiences.read() == past[-1]
     for some in [*people, set(), {-1, 5}]:
         assert audiences.read(among=sorted(some)) == [row for row in past[-1] if row[2] in some]
+
+
+class Sets:
+    """What the tables of memberships are to say, kept as Python keeps sets."""
+
+    def __init__(self):
+        self.standings = {}
+
+    def evaluate(self, looked_at, members, as_of):
+        for segment, inside in members.items():
+            for profile in looked_at:
+                status, first, last, _ = self.standings.get((segment, profile), (None, as_of, as_of, None))
+                if (profile in inside) == (status == "realized"):
+                    continue
+                if profile in inside:
+                    self.standings[segment, profile] = ("realized", first, as_of, None)
+                elif status == "realized":
+                    self.standings[segment, profile] = ("exited", first, last, as_of)
+
+    def read(self):
+        told = ((segment, "person", profile, *rest) for (segment, profile), rest in self.standings.items())
+        return sorted(told, key=repr)
+
+
+PEOPLE = range(0, 4000, 7)
+INSIDE = st.tuples(st.integers(1, 97), st.integers(0, 96)).map(
+    lambda by: {p for p in PEOPLE if p % 97 % by[0] == by[1]}
+)
+EVALUATION = st.tuples(INSIDE, INSIDE, st.none() | st.sets(st.sampled_from(PEOPLE), max_size=40), st.integers(1, 28))
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(evaluations=st.lists(EVALUATION, min_size=2, max_size=7), compacted=st.sets(st.integers(0, 6)))
+def test_many_small_evaluations_and_a_base_written_anew_between_them_say_what_sets_say(engine, evaluations, compacted):
+    audiences, expected = Audiences(engine), Sets()
+
+    for number, (one, other, few, day) in enumerate(evaluations):
+        as_of, chosen = datetime(2026, 5, day, tzinfo=UTC), few if number else None
+        looked_at = sorted(PEOPLE if chosen is None else chosen)
+        members = {"a": one, "b": other}
+        audiences.evaluate(looked_at, members, as_of, only=None if chosen is None else looked_at)
+        expected.evaluate(looked_at, members, as_of)
+        if number in compacted:
+            audiences.write_anew()
+
+        assert audiences.read() == expected.read()
+        assert audiences.sizes() == Counter((row[0], row[3]) for row in expected.read())
+
+    audiences.evaluate([], {}, FRIDAY, ended=["b"])
+    expected.evaluate(PEOPLE, {"b": set()}, FRIDAY)
+    assert audiences.read() == expected.read()
+    rows = len(audiences.membership)
+    audiences.write_anew()
+    assert audiences.read() == expected.read()
+    assert len(audiences.membership) == len({(row[0], *row[3:]) for row in expected.read()}) <= rows

@@ -1,0 +1,82 @@
+"""Many rows of a packed table at once, asked about the same few profiles."""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdp_toolkit.lake.bits import NUMBER, Numbers, pack_numbers
+
+Flags = npt.NDArray[np.bool_]
+
+
+def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> Flags:
+    """Tell of each of many rows which numbers it keeps.
+
+    Parameters
+    ----------
+    counts, data
+        As ``pack`` gave them, a row each.
+    numbers
+        Numbers of profiles of the bucket, in order.
+    size
+        How many profiles the bucket has by now.
+
+    Returns
+    -------
+    numpy.ndarray
+        A row for each row, a column for each number.
+    """
+    found = np.zeros((len(data), len(numbers)), np.bool_)
+    lengths = pc.binary_length(data).to_numpy().astype(np.int64)
+    is_listed = lengths == NUMBER.itemsize * np.abs(counts)
+    places, mask = numbers >> 3, (1 << (numbers & 7)).astype(np.uint8)
+    for place in np.flatnonzero(~is_listed):
+        bits = np.frombuffer(data[place].as_buffer(), np.uint8)
+        kept = bits.take(places, mode="clip") & mask != 0
+        found[place] = kept & (places < len(bits)) if len(bits) * 8 < size else kept
+    if not is_listed.any():
+        return found
+    # All lists as one: the gaps of each add up from its own beginning.
+    gaps = np.concatenate([np.frombuffer(each.as_buffer(), NUMBER) for each in data.filter(pa.array(is_listed))])
+    ends = np.cumsum(lengths[is_listed] // NUMBER.itemsize)
+    listed = np.cumsum(gaps, dtype=np.int64)
+    before = np.append(0, listed)[np.append(0, ends[:-1])]
+    listed -= np.repeat(before, np.diff(ends, prepend=0))
+    columns = np.full(size, -1, np.int32)
+    columns[numbers] = np.arange(len(numbers), dtype=np.int32)
+    column = columns[listed]
+    is_asked = np.flatnonzero(column >= 0)
+    row = np.flatnonzero(is_listed)[np.searchsorted(ends, is_asked, side="right")]
+    found[row, column[is_asked]] = True
+    return found
+
+
+def pack_each(found: Flags, numbers: Numbers, size: int) -> tuple[Numbers, pa.Array]:
+    """Return many rows that keep some of the same numbers.
+
+    Parameters
+    ----------
+    found
+        A row for each row, a column for each number: whether it is kept.
+    numbers
+        Numbers of profiles of the bucket, in order.
+    size
+        How many profiles the bucket has.
+
+    Returns
+    -------
+    counts, data
+        As ``pack`` gives them, a row each.
+    """
+    row, column = np.nonzero(found)
+    counts, listed = np.bincount(row, minlength=len(found)), numbers[column]
+    ends = np.cumsum(counts)
+    if NUMBER.itemsize * counts.max(initial=0) > (size + 7) // 8:
+        return counts, pa.array([pack_numbers(each, size)[1] for each in np.split(listed, ends[:-1])], pa.binary())
+    gaps = np.diff(listed, prepend=0)
+    starts = np.append(0, ends[:-1])[counts > 0]
+    gaps[starts] = listed[starts]
+    offsets = pa.array(np.append(0, ends) * NUMBER.itemsize, pa.int32())
+    buffers = [None, offsets.buffers()[1], pa.py_buffer(gaps.astype(NUMBER))]
+    return counts, pa.Array.from_buffers(pa.binary(), len(found), buffers)

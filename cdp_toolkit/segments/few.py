@@ -1,0 +1,118 @@
+"""Who moved among a few profiles of a bucket: all segments at once, without looking at anybody else."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdp_toolkit.lake.held import Flags, holds_each, pack_each
+from cdp_toolkit.lake.packed import alike
+from cdp_toolkit.segments.standings import MEMBERSHIP
+
+_CELLS = 4_000_000  # profiles times segments that are compared in one go
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Few:
+    """A few profiles of a bucket, and when they were evaluated.
+
+    Parameters
+    ----------
+    numbers
+        Their numbers, in order.
+    size
+        How many profiles the bucket has.
+    at
+        When they were evaluated.
+    """
+
+    numbers: Numbers
+    size: int
+    at: datetime
+
+    def moves(self, before: pa.Table, segments: Sequence[str], now: Flags) -> tuple[pa.Table, pa.Table]:
+        """Return who of them moved.
+
+        Parameters
+        ----------
+        before
+            Rows of ``segments/membership`` of the bucket, as they are on disk.
+        segments
+            Segments that were evaluated.
+        now
+            A row for each segment, a column for each profile: who is in.
+
+        Returns
+        -------
+        history, membership
+            Rows to add to both tables, without the columns that are the same for all of them.
+        """
+        step = max(1, _CELLS // max(1, len(self.numbers)))
+        history, membership = [], []
+        for start in range(0, len(segments), step):
+            few = pa.array(segments[start : start + step], pa.string())
+            own = before.filter(pc.is_in(before["segment"], few)) if len(few) < len(segments) else before
+            found = self._moves(own, few, now[start : start + step])
+            history += found[0]
+            membership += found[1]
+        return pa.concat_tables(history), pa.concat_tables(membership)
+
+    def _moves(self, before: pa.Table, segments: pa.Array, now: Flags) -> tuple[list[pa.Table], list[pa.Table]]:
+        standings, held = self._held(before)
+        of = pc.index_in(standings["segment"], segments).to_numpy()
+        is_in = pc.equal(standings["status"], "realized").to_numpy()
+        moving = held & (now[of] != is_in[:, None])
+        fresh, entered, exited = now.copy(), np.zeros_like(now), np.zeros_like(now)
+        for row, segment in enumerate(of):
+            fresh[segment] &= ~held[row]
+            (exited if is_in[row] else entered)[segment] |= moving[row]
+        entered |= fresh
+
+        moment = pa.scalar(self.at, MEMBERSHIP.field("exited_at").type)
+        history = []
+        for change, who in (("entered", entered), ("exited", exited)):
+            is_any, packed = self._packed(who)
+            told = {"segment": segments.filter(is_any), "change": pa.repeat(change, len(packed["bits"]))}
+            history.append(pa.table(told | packed))
+        is_any, packed = self._packed(moving)
+        left = standings.filter(is_any)
+        has_left = pc.equal(left["status"], "realized")
+        then = {
+            "segment": left["segment"],
+            "status": pc.if_else(has_left, "exited", "realized"),
+            "first_qualified_at": left["first_qualified_at"],
+            "last_qualified_at": pc.if_else(has_left, left["last_qualified_at"], moment),
+            "exited_at": pc.if_else(has_left, moment, pa.scalar(None, moment.type)),
+        }
+        is_any, newcomers = self._packed(fresh)
+        times = pa.repeat(moment, len(newcomers["bits"]))
+        new = {
+            "segment": segments.filter(is_any), "status": pa.repeat("realized", len(times)), "first_qualified_at": times,
+            "last_qualified_at": times, "exited_at": pa.nulls(len(times), moment.type),
+        }  # fmt: skip
+        from_ = {name: left[name] for name in then} | packed | {"profiles": pc.negate(packed["profiles"])}
+        return history, [pa.table(each) for each in (from_, then | packed, new | newcomers)]
+
+    def _held(self, before: pa.Table) -> tuple[pa.Table, Flags]:
+        """Return one row for each standing, and which of the profiles have it."""
+        held = holds_each(before["profiles"].to_numpy(), before["bits"].combine_chunks(), self.numbers, self.size)
+        first, group = alike(before)
+        if len(first) < len(before):
+            order = np.argsort(group, kind="stable")
+            starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+            held = np.bitwise_xor.reduceat(held[order], starts, axis=0)
+            return before.take(pa.array(first)), held
+        return before, held
+
+    def _packed(self, who: Flags) -> tuple[pa.Array, dict[str, Any]]:
+        """Return which rows have anybody, and these rows packed."""
+        is_any = who.any(axis=1)
+        counts, bits = pack_each(who[is_any], self.numbers, self.size)
+        return pa.array(is_any), {"profiles": pa.array(counts, pa.int64()), "bits": bits}
