@@ -34,7 +34,7 @@ def standing(lake: Lake, segment: str, moment: datetime) -> Frame:
         Rows of ``segments/membership`` that are realized, as the last evaluation until then left them.
     """
     history = lake.packed("segments/history", only={"segment": [segment]})
-    past = standing_at(moment, history, looks(lake.log.rows(), segment), lake.numbering(), lake.engine)
+    past = standing_at(moment, history, looks(lake.log.rows("evaluate"), segment), lake.numbering(), lake.engine)
     return lake.unpacked("segments/membership", past).filter(nw.col("status") == "realized")
 
 
@@ -55,7 +55,7 @@ def profiles_at(lake: Lake, policy: str, at: datetime) -> tuple[Callable[[str], 
     scan, stitched_at, is_known_then
         Gives ``profiles/<name>``; when these were stitched; whether that was before the time: else they are the oldest.
     """
-    stitched = [run for run in lake.log.rows() if run["verb"] == "stitch" and run["written"]]
+    stitched = [run for run in lake.log.rows("stitch") if run["written"]]
     before = [run for run in stitched if run["started_at"] <= at]
     until = before or stitched[:1]
     versions = {name: version for run in until for name, version in run["written"].items()}
@@ -100,7 +100,7 @@ def explain_changes(
     NotYetError
         If the segment was not evaluated until then.
     """
-    runs = lake.log.rows()
+    runs = lake.log.rows("evaluate")
     found = [look_at(moment, runs, segment.name) for moment in (since, datetime.max.replace(tzinfo=since.tzinfo))]
     told = [look for look in found if look is not None]
     if len(told) < 2:

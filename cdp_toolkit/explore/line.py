@@ -99,7 +99,7 @@ def run_line(folder: Path, *, as_of: str = "", on_progress: Callable[[str], None
         on_progress=on_progress,
     )
     page = report(workspace, out / "report.html") if all(each.is_ok for each in notebooks) else None
-    runs = [run for run in workspace.lake.log.rows() if run["started_at"] >= started]
+    runs = workspace.lake.log.rows(since=started)
     return LineRun(runs, notebooks, page, out, (dt.datetime.now(dt.UTC) - started).total_seconds())
 
 

@@ -10,6 +10,8 @@ from cdp_toolkit.explore.cards import Card, Page, Section
 from cdp_toolkit.lake import Lake
 from cdp_toolkit.workspace import Workspace
 
+_VERBS = ("load", "stitch", "evaluate", "activate")
+
 
 def report(ws: Workspace, path: str | Path) -> Path:
     """Write the report of a workspace as one page.
@@ -61,7 +63,7 @@ def sections(lake: Lake) -> list[Section]:
     """
     trends = numbers.trends(lake)
     is_followed = trends["changed_at"].n_unique() > 1
-    last = numbers.runs(lake, most=1_000).unique("verb", keep="first", maintain_order=True)
+    last = pl.concat([numbers.runs(lake, verb, most=1) for verb in _VERBS]).sort("started_at", descending=True)
     return [
         Section("Overview", "What came in, whom it is about, and how far it went.", (
             Card("Funnel", numbers.funnel(lake), charts.funnel),

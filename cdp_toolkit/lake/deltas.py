@@ -6,7 +6,8 @@ never changes, so it is looked up once.
 
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -15,11 +16,13 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import DeltaError
 
 _KEPT = 512
 _MOST_SMALL = 24  # files that are joined into one; each takes a millisecond to open
 _SPREAD = 12  # further files that a table may have, by its name: tables that grow together are not joined together
-_FULL_BYTES = 32_000_000  # files of this size are left alone
+_FULL_BYTES = 32_000_000
+_LOOKED_BACK_AT = ("profiles/", "segments/")  # as they were at any time that a run tells of
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class Deltas:
         self._options = options
         self._newest: dict[str, tuple[int, DeltaTable]] = {}
         self._snapshots: OrderedDict[tuple[str, int, int], Snapshot] = OrderedDict()
+        self._anew: dict[str, tuple[int, int, int | None]] = {}
+        self.swept_after_h = 24  # who reads what was joined began within these hours
+        self.still_read: Callable[[str], Collection[int]] = lambda _: ()  # the log of runs knows of older versions
 
     def newest(self, name: str) -> DeltaTable | None:
         """Return a table as it is now.
@@ -162,8 +168,16 @@ class Deltas:
             The version; None if the log does not go back to it.
         """
         delta = self.newest(name)
-        commits = [] if delta is None else delta.history()
-        return next((int(each["version"]) for each in commits if _is_whole(each)), None)
+        if delta is None:
+            return None
+        place, now = self._place(name), delta.version()
+        then, until, found = self._anew.get(name, (0, -1, None))
+        if not place or place != then or until > now:
+            until, found = -1, None
+        commits = delta.history(now - until if until >= 0 else None) if until < now else []
+        found = next((int(each["version"]) for each in commits if _is_whole(each)), found)
+        self._anew[name] = place, now, found
+        return found
 
     def share_behind(self, name: str, version: int) -> float:
         """Return how much came after what a table was last written anew with.
@@ -191,7 +205,7 @@ class Deltas:
         actions = pa.table(self.at(name, version).get_add_actions())
         return dict(zip(actions["path"].to_pylist(), actions["size_bytes"].to_pylist(), strict=True))
 
-    def join_small(self, name: str, metadata: dict[str, str] | None = None) -> None:
+    def join_small(self, name: str, metadata: dict[str, str] | None = None, *, full_bytes: int = _FULL_BYTES) -> None:
         """Join the small files of a table, once there are many; its rows stay as they are.
 
         Parameters
@@ -200,15 +214,32 @@ class Deltas:
             Folder and name of the table.
         metadata
             What the commit is to say.
+        full_bytes
+            Files of this size are left alone.
         """
         delta = self.newest(name)
         most = _MOST_SMALL + zlib.crc32(name.encode()) % _SPREAD
         if delta is None or len(delta.file_uris()) <= most:
             return
         sizes = pa.table(delta.get_add_actions())["size_bytes"].to_pylist()
-        if sum(size < _FULL_BYTES // 2 for size in sizes) > most:
+        if sum(size < full_bytes // 2 for size in sizes) > most:
+            self._sweep(name, delta)
             properties = CommitProperties(custom_metadata=metadata) if metadata else None
-            delta.optimize.compact(target_size=_FULL_BYTES, commit_properties=properties)
+            delta.optimize.compact(target_size=full_bytes, commit_properties=properties)
+
+    def _sweep(self, name: str, delta: DeltaTable) -> None:
+        """Delete files that are in no version which anybody reads, such as those that were joined."""
+        if name.startswith(_LOOKED_BACK_AT):
+            return
+        asked: dict[str, Any] = {
+            "retention_hours": self.swept_after_h, "enforce_retention_duration": False, "full": True,
+            "keep_versions": sorted(self.still_read(name)),
+        }  # fmt: skip
+        with suppress(
+            DeltaError, OSError
+        ):  # a version is too old to be told any more, or a file is gone: nothing is lost
+            if delta.vacuum(**asked):  # without files to delete, it would write two commits all the same
+                delta.vacuum(dry_run=False, **asked)
 
     def _place(self, name: str) -> int:
         """Return what tells a folder from one that takes its place; 0 where there is no telling."""

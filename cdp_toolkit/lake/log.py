@@ -31,6 +31,11 @@ _SCHEMA = pa.schema(
 )
 _JSON = ("counts", "details", "problems", "read", "written")
 _NAME = "runs"
+_WHAT = ("verb", "outcome")
+_BY_NAME = "activate"  # the verb of which it is asked what it did to one of the things that its details name
+_FULL_BYTES = (
+    1_000_000  # some 8,000 runs: files of this size are not joined to others, or each join would write all runs
+)
 
 
 class RunLog:
@@ -49,18 +54,25 @@ class RunLog:
     def __init__(self, uri: str, deltas: Deltas, options: dict[str, str]) -> None:
         self._uri = f"{uri}/{_NAME}"
         self._deltas = deltas
+        deltas.still_read = self._still_read
         self._options = options
-        self._seen = -1
-        self._rows: list[dict[str, Any]] = []
         # A round asks some fifty times which versions count: what is known of them is kept, and only new files are read.
         self._delta: DeltaTable | None = None
         self._files: set[str] = set()
-        self._latest: dt.datetime | None = None
-        self._versions: dict[str, int] = {}
-        self._last: dict[str, dict[str, Any]] = {}
+        self._versions: dict[str, tuple[dt.datetime, int]] = {}
+        self._last: dict[tuple[str, ...], tuple[dt.datetime, dict[str, Any]]] = {}
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Return every run.
+    def rows(self, *verbs: str, since: dt.datetime | None = None, most: int | None = None) -> list[dict[str, Any]]:
+        """Return runs.
+
+        Parameters
+        ----------
+        *verbs
+            What ran; all verbs by default.
+        since
+            Only runs that began then or later.
+        most
+            How many at the most, of the latest.
 
         Returns
         -------
@@ -70,10 +82,13 @@ class RunLog:
         delta = self._deltas.newest(_NAME)
         if delta is None:
             return []
-        if delta.version() != self._seen:
-            self._rows = [_parsed(row) for row in delta.to_pyarrow_table().sort_by("started_at").to_pylist()]
-            self._seen = delta.version()
-        return self._rows
+        runs, asked = delta.to_pyarrow_dataset(), pc.field("verb").isin(verbs) if verbs else pc.scalar(True)
+        if since is not None:
+            asked &= pc.field("started_at") >= since
+        if most is not None:
+            began = runs.to_table(columns=["started_at"], filter=asked)["started_at"].sort()[-most:]
+            asked &= pc.field("started_at").isin(began)
+        return [_parsed(row) for row in runs.to_table(filter=asked).sort_by("started_at").to_pylist()]
 
     def versions(self) -> dict[str, int]:
         """Return the version of each table that counts.
@@ -84,7 +99,7 @@ class RunLog:
             Committed version by table.
         """
         self._follow()
-        return dict(self._versions)
+        return {name: version for name, (_, version) in self._versions.items()}
 
     def watch(self) -> Callable[[], bool]:
         """Return what tells whether a run was added since, without reading any.
@@ -119,7 +134,27 @@ class RunLog:
             Its row, if there is one.
         """
         self._follow()
-        return self._last.get(verb)
+        found = self._last.get((verb,))
+        return found and found[1]
+
+    def last_about(self, name: str, *, is_clean: bool = False) -> dict[str, Any] | None:
+        """Return the last activation that tells of something in its details, whatever became of the rest of it.
+
+        Parameters
+        ----------
+        name
+            Name of a destination.
+        is_clean
+            Only if there were no ``errors`` with it.
+
+        Returns
+        -------
+        dict or None
+            Its row, if there is one.
+        """
+        self._follow()
+        found = self._last.get((_BY_NAME, name, "clean") if is_clean else (_BY_NAME, name))
+        return found and found[1]
 
     def append(self, run: Run, definitions: str) -> None:
         """Add a run: the commit of all that it wrote.
@@ -141,30 +176,47 @@ class RunLog:
             storage_options=self._options or None,
         )
         with suppress(CommitFailedError):  # a run beside this one joined them at the same time
-            self._deltas.join_small(_NAME)
+            self._deltas.join_small(_NAME, full_bytes=_FULL_BYTES)
+
+    def _still_read(self, name: str) -> set[int]:
+        """Return the versions of a table that count, or that the next run of a verb compares with."""
+        self._follow()
+        last = (row for key, (_, row) in self._last.items() if len(key) == 1)
+        told = [self.versions(), *(row[which] for row in last for which in ("read", "written"))]
+        return {each[name] for each in told if name in each}
 
     def _follow(self) -> None:
         """Take in the runs that were added since."""
         delta = self._deltas.newest(_NAME)
         if delta is not self._delta:
-            self._delta, self._files, self._versions, self._last, self._latest = delta, set(), {}, {}, None
+            self._delta, self._files, self._versions, self._last = delta, set(), {}, {}
         files = set() if delta is None else {*delta.file_uris()}
         if delta is None or files == self._files:
             return
         known = {_base(each) for each in self._files}
-        is_joined = not self._files <= files
-        new = [each for each in delta.to_pyarrow_dataset().get_fragments() if _base(each.path) not in known]
-        rows = pa.concat_tables(each.to_table(schema=_SCHEMA) for each in new).sort_by("started_at")
-        if is_joined and self._latest is not None:
-            rows = rows.filter(pc.field("started_at") > self._latest)
-        told = pc.or_(pc.not_equal(rows["written"], "{}"), pc.not_equal(rows["outcome"], "failed"))
-        for row in rows.filter(told).to_pylist():
-            self._versions |= json.loads(row["written"])
-            if row["outcome"] != "failed":
-                self._last[row["verb"]] = row
-            self._latest = row["started_at"]
+        for each in delta.to_pyarrow_dataset().get_fragments():
+            if _base(each.path) not in known:
+                self._take_in(each.to_table(schema=_SCHEMA).sort_by("started_at"))
         self._files = files
-        self._last = {verb: _parsed(row) for verb, row in self._last.items()}
+
+    def _take_in(self, rows: pa.Table) -> None:
+        """Note what runs wrote and which are the last; those that are known already, from a file now joined, change nothing."""
+        began = rows["started_at"].to_pylist()
+        last: dict[tuple[str, ...], int] = {}
+        for at, text in zip(began, rows["written"].to_pylist(), strict=True):
+            for name, version in json.loads(text).items():
+                self._versions[name] = max(self._versions.get(name, (at, -1)), (at, version))
+        for place, (verb, outcome) in enumerate(zip(*(rows[name].to_pylist() for name in _WHAT), strict=True)):
+            if outcome != "failed":
+                last[verb,] = place
+            if verb == _BY_NAME:
+                for name, told in json.loads(rows["details"][place].as_py()).items():
+                    last[verb, name] = place
+                    if not told.get("errors"):
+                        last[verb, name, "clean"] = place
+        for key, place in last.items():
+            if key not in self._last or self._last[key][0] <= began[place]:
+                self._last[key] = began[place], _parsed(rows.slice(place, 1).to_pylist()[0])
 
 
 def _base(path: str) -> str:
@@ -172,4 +224,4 @@ def _base(path: str) -> str:
 
 
 def _parsed(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, **{name: json.loads(row[name]) for name in _JSON if isinstance(row[name], str)}}
+    return {**row, **{name: json.loads(row[name]) for name in _JSON}}

@@ -31,8 +31,7 @@ def standings(lake: Lake, targets: Sequence[Target], *, now: datetime, timezone:
     Standings
         One ``Standing`` a destination.
     """
-    runs = lake.log.rows()
-    return Standings(_standing(lake, target, runs, now=now, timezone=timezone) for target in targets)
+    return Standings(_standing(lake, target, now=now, timezone=timezone) for target in targets)
 
 
 def due(lake: Lake, targets: Sequence[Target], *, now: datetime, timezone: str) -> list[Target]:
@@ -54,15 +53,13 @@ def due(lake: Lake, targets: Sequence[Target], *, now: datetime, timezone: str) 
     list of Target
         In the same order.
     """
-    runs = lake.log.rows()
-    return [target for target in targets if _is_due(target, runs, now=now, timezone=timezone)]
+    return [target for target in targets if _is_due(lake, target, now=now, timezone=timezone)]
 
 
-def _is_due(target: Target, runs: Sequence[Mapping[str, Any]], *, now: datetime, timezone: str) -> bool:
-    last = _told_by(target.name, [row for row in runs if not row["details"].get(target.name, {}).get("errors")])
+def _is_due(lake: Lake, target: Target, *, now: datetime, timezone: str) -> bool:
+    last, evaluated = lake.log.last_about(target.name, is_clean=True), lake.log.last("evaluate")
     # A destination may be told while audiences are evaluated: it heeds what counted when it was asked last.
-    after = [row for row in runs if last is None or _ended_at(row) > last["started_at"]]
-    is_evaluated = any(row["verb"] == "evaluate" and row["outcome"] != "failed" for row in after)
+    is_evaluated = evaluated is not None and (last is None or _ended_at(evaluated) > last["started_at"])
     return is_due(
         target.destination.schedule,
         now=now,
@@ -72,10 +69,8 @@ def _is_due(target: Target, runs: Sequence[Mapping[str, Any]], *, now: datetime,
     )
 
 
-def _standing(
-    lake: Lake, target: Target, runs: Sequence[Mapping[str, Any]], *, now: datetime, timezone: str
-) -> Standing:
-    last = _told_by(target.name, runs)
+def _standing(lake: Lake, target: Target, *, now: datetime, timezone: str) -> Standing:
+    last = lake.log.last_about(target.name)
     counts = last["details"][target.name] if last else {}
     confirmed = sum(counts.get(what, 0) for what in ("added", "updated", "removed"))
     found = dict.fromkeys(("members", "taken", "declined", "undelivered", "oldest_at"), 0)
@@ -88,7 +83,7 @@ def _standing(
         destination=target.name,
         type=target.destination.type,
         schedule=target.destination.schedule,
-        is_due=_is_due(target, runs, now=now, timezone=timezone),
+        is_due=_is_due(lake, target, now=now, timezone=timezone),
         told_at=_as_of(last) if last else None,
         sent=confirmed + counts.get("failed", 0),
         confirmed=confirmed,
@@ -99,10 +94,6 @@ def _standing(
         undelivered=found["undelivered"],
         oldest_at=datetime.fromtimestamp(found["oldest_at"] / 1e6, UTC) if found["oldest_at"] else None,
     )
-
-
-def _told_by(name: str, runs: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-    return next((row for row in reversed(runs) if row["verb"] == "activate" and name in row["details"]), None)
 
 
 def _ended_at(run: Mapping[str, Any]) -> datetime:

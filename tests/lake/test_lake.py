@@ -1,9 +1,12 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+from cdp_toolkit.engines import open_engine
 from cdp_toolkit.errors import LakeBusyError, NotYetError
 from cdp_toolkit.lake import Lake
 
@@ -112,6 +115,72 @@ def test_two_runs_at_once_are_one_run_and_a_clear_answer(lake, tmp_path):
     with lake.run("stitch") as run:
         pass
     assert run.result.outcome == "done"
+
+
+def test_a_run_that_ends_after_later_ones_is_known_though_their_files_are_one_by_now(lake):
+    watching = Lake(lake.uri, engine=lake.engine)
+    with lake.run("activate", is_alone=False) as run:
+        with lake.run("load"):
+            pass
+        watching.log.versions()
+        run.details["out"] = {"added": 1, "errors": 0}
+    for _ in range(40):
+        with lake.run("load"):
+            pass
+
+    assert watching.log.last("activate")["run_id"] == run.run_id
+
+
+def test_a_destination_was_told_last_by_the_last_run_that_names_it(lake):
+    for errors in ({"out": 0, "mail": 0}, {"out": 1}, {"mail": 0}):
+        with lake.run("activate", is_alone=False) as run:
+            run.details = {name: {"errors": number} for name, number in errors.items()}
+
+    last = lake.log.last_about("out")["details"], lake.log.last_about("out", is_clean=True)["details"]
+    assert last == ({"out": {"errors": 1}}, {"out": {"errors": 0}, "mail": {"errors": 0}})
+    assert lake.log.last_about("none") is None
+    assert [row["details"] for row in lake.log.rows("activate", most=1)] == [{"mail": {"errors": 0}}]
+
+
+def test_a_file_that_is_full_is_not_written_anew_when_others_are_joined(tmp_path):
+    lake = Lake(tmp_path / "lake", engine=open_engine())
+
+    def grow():
+        for _ in range(40):
+            lake.record("activation/attempts", ATTEMPT.append_column("batch", [[os.urandom(10_000).hex()]]))
+        lake.deltas.join_small("activation/attempts", full_bytes=100_000)
+        return {*lake.deltas.newest("activation/attempts").file_uris()}
+
+    *_, before, after = (grow() for _ in range(5))
+
+    assert before & after
+    assert len(after) < 40
+
+
+def test_files_that_nobody_reads_any_more_are_gone_once_others_are_joined(lake, rows):
+    lake.deltas.swept_after_h = 0
+    for counter in range(1, 101):
+        lake.land("landing/crm/leads", pa.table({"id": [str(counter)]}), counter=counter, cursor={"seq": counter})
+
+    assert len(list(Path(lake.uri, "landing/crm/leads").glob("*.parquet"))) < 80
+    assert len(rows(lake.scan("landing/crm/leads"), "id")) == 100
+    assert lake.landed("landing/crm/leads") == (100, {"seq": 100})
+
+
+def test_what_the_last_run_of_a_verb_read_stays_however_often_files_are_joined(lake, frame, rows):
+    lake.deltas.swept_after_h = 0
+    with lake.run("load") as run:
+        run.append("entities/merges", frame({"value": ["first"]}))
+        run.append("entities/merges", frame({"value": ["second"]}))
+    with lake.run("stitch") as run:
+        run.scan("entities/merges")
+    for number in range(80):
+        with lake.run("load") as run:
+            run.append("entities/merges", frame({"value": [str(number)]}))
+
+    assert len(list(Path(lake.uri, "entities/merges").glob("*.parquet"))) < 60
+    with lake.run("stitch") as run:
+        assert rows(run.before()("entities/merges"), "value") == ["first", "second"]
 
 
 def _break_off(lake, frame):

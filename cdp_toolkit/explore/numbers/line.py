@@ -54,13 +54,15 @@ def deliveries(lake: Lake) -> pl.DataFrame:
     return count_by(lake, "activation/ledger", keys, "rows")
 
 
-def runs(lake: Lake, *, most: int = 12) -> pl.DataFrame:
+def runs(lake: Lake, *verbs: str, most: int = 12) -> pl.DataFrame:
     """List the last runs.
 
     Parameters
     ----------
     lake
         Tables of the workspace.
+    *verbs
+        What ran; all verbs by default.
     most
         How many.
 
@@ -73,7 +75,7 @@ def runs(lake: Lake, *, most: int = 12) -> pl.DataFrame:
         {"verb": row["verb"], "outcome": row["outcome"], "started_at": row["started_at"], "seconds": row["seconds"],
          "what": ", ".join(f"{number:,} {what}" for what, number in row["counts"].items() if number),
          "problems": "; ".join(each.splitlines()[0] for each in row["problems"])}
-        for row in lake.log.rows()
+        for row in lake.log.rows(*verbs, most=most)
     ]  # fmt: skip
     schema = pl.Schema({"verb": pl.String(), "outcome": pl.String(), "started_at": pl.Datetime("us", "UTC"),
                         "seconds": pl.Float64(), "what": pl.String(), "problems": pl.String()})  # fmt: skip
