@@ -122,7 +122,10 @@ def text(delivered: nw.Expr, nulls: tuple[str, ...] = ()) -> nw.Expr:
         Text without blanks at its ends, never empty.
     """
     trimmed = delivered.str.strip_chars(_BLANKS)
-    return nw.when(~trimmed.is_in(["", *nulls])).then(trimmed)
+    says = trimmed != ""
+    for null in nulls:  # a comparison each takes a third of the time of looking for the text in a set
+        says &= trimmed != null
+    return nw.when(says).then(trimmed)
 
 
 def clean(trimmed: nw.Expr, kind: FieldType, form: str | None = None) -> nw.Expr:  # noqa: PLR0911 - a case a kind
