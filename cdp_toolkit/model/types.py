@@ -64,6 +64,7 @@ _NUMBER = rf"^[+-]?(\d+|\d{{1,3}}(,\d{{3}})+|\d{{1,3}}({_GAP}\d{{3}})+)?(\.\d*)?
 _ZONE = r"\s*(Z|UTC|GMT|[+-]\d{2}(:?\d{2})?|Z[+-]\d{2}:?\d{2})"
 _CLOCK = r"\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?"
 _TIME = rf"^\d{{4}}-\d{{2}}-\d{{2}}([T ]{_CLOCK}({_ZONE})?)?$"
+_USUAL_TIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{3})?Z$"
 _JSON_TEXT = r'"([^"\\]|\\.)*"'
 _JSON_TEXTS = rf"^\[\s*({_JSON_TEXT}\s*(,\s*{_JSON_TEXT}\s*)*)?\]$"
 _JSON_NUMBERS = r"^\[\s*-?\d+(\.\d+)?\s*(,\s*-?\d+(\.\d+)?\s*)*\]$"
@@ -227,6 +228,14 @@ def _iso(trimmed: nw.Expr, form: str | None) -> nw.Expr:
 
 
 def _time(iso: nw.Expr) -> nw.Expr:
+    # As most systems write it: 0.1 s for 932,000 times instead of 0.26 s.
+    is_usual = iso.str.contains(_USUAL_TIME)
+    fraction = _joined(iso.str.slice(20, 3), "000000").str.slice(0, 6)
+    usual = _joined(iso.str.slice(0, 10), " ", iso.str.slice(11, 8), ".", fraction, "+0000")
+    return nw.when(is_usual).then(usual).otherwise(_any_time(nw.when(~is_usual).then(iso)))
+
+
+def _any_time(iso: nw.Expr) -> nw.Expr:
     # Without regex groups, which engines write differently: the day is fixed, the rest is what remains without the zone.
     rest = nw.when(iso.str.len_chars() == 10).then(nw.lit("00:00")).otherwise(iso.str.slice(11, 32))
     clock = rest.str.replace_all(r"\s*[ZUG+-].*$", "")

@@ -136,6 +136,16 @@ def test_values_are_taken_out_of_json_as_text_and_null_where_there_are_none(engi
     )
 
 
+def test_rows_with_the_same_json_each_get_its_values(engine, frame, rows):
+    columns = {"id": ["1", "2", "3", "4", "5"], "text": ['{"n": "x"}', None, '{"n": "x"}', '{"m": "y"}', None]}
+
+    found = engine.json(frame(columns), {"n": ("text", ("n",)), "m": ("text", ("m",))})
+
+    assert rows(found, "id", "n", "m") == [
+        ("1", "x", None), ("2", None, None), ("3", "x", None), ("4", None, "y"), ("5", None, None)
+    ]  # fmt: skip
+
+
 def test_what_hangs_together_gets_its_smallest_node_as_its_component(engine, frame, rows):
     links = frame({"a": [5, 9, 2, 7], "b": [2, 8, 1, 7]})
 
