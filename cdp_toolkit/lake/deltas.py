@@ -4,11 +4,13 @@ Opening a table reads its whole log: 5 ms, and a round of the line asks some two
 never changes, so it is looked up once.
 """
 
+import datetime as dt
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -62,7 +64,7 @@ class Deltas:
         self._snapshots: OrderedDict[tuple[str, int, int], Snapshot] = OrderedDict()
         self._anew: dict[str, tuple[int, int, int | None]] = {}
         self.swept_after_h = 24  # who reads what was joined began within these hours
-        self.still_read: Callable[[str], Collection[int]] = lambda _: ()  # the log of runs knows of older versions
+        self.read_since: Callable[[str], dt.datetime | None] = lambda _: None  # as the log of runs knows
 
     def newest(self, name: str) -> DeltaTable | None:
         """Return a table as it is now.
@@ -228,18 +230,18 @@ class Deltas:
             delta.optimize.compact(target_size=full_bytes, commit_properties=properties)
 
     def _sweep(self, name: str, delta: DeltaTable) -> None:
-        """Delete files that are in no version which anybody reads, such as those that were joined."""
+        """Delete files that are in no version which anybody reads, such as those that were joined.
+
+        Who compares with what they read last walks through all versions since, so that none of these loses a file.
+        """
         if name.startswith(_LOOKED_BACK_AT):
             return
-        asked: dict[str, Any] = {
-            "retention_hours": self.swept_after_h, "enforce_retention_duration": False, "full": True,
-            "keep_versions": sorted(self.still_read(name)),
-        }  # fmt: skip
-        with suppress(
-            DeltaError, OSError
-        ):  # a version is too old to be told any more, or a file is gone: nothing is lost
-            if delta.vacuum(**asked):  # without files to delete, it would write two commits all the same
-                delta.vacuum(dry_run=False, **asked)
+        since = self.read_since(name)
+        hours = 0 if since is None else max((dt.datetime.now(dt.UTC) - since) // dt.timedelta(hours=1), 0)
+        asked = partial(delta.vacuum, self.swept_after_h + hours, enforce_retention_duration=False, full=True)
+        with suppress(DeltaError, OSError):  # the next time does it
+            if asked():  # without files to delete, it would write two commits all the same
+                asked(dry_run=False)
 
     def _place(self, name: str) -> int:
         """Return what tells a folder from one that takes its place; 0 where there is no telling."""

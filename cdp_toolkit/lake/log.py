@@ -54,7 +54,7 @@ class RunLog:
     def __init__(self, uri: str, deltas: Deltas, options: dict[str, str]) -> None:
         self._uri = f"{uri}/{_NAME}"
         self._deltas = deltas
-        deltas.still_read = self._still_read
+        deltas.read_since = self._read_since
         self._options = options
         # A round asks some fifty times which versions count: what is known of them is kept, and only new files are read.
         self._delta: DeltaTable | None = None
@@ -178,12 +178,11 @@ class RunLog:
         with suppress(CommitFailedError):  # a run beside this one joined them at the same time
             self._deltas.join_small(_NAME, full_bytes=_FULL_BYTES)
 
-    def _still_read(self, name: str) -> set[int]:
-        """Return the versions of a table that count, or that the next run of a verb compares with."""
+    def _read_since(self, name: str) -> dt.datetime | None:
+        """Return when the first of those runs began that the next run of their verb compares a table with."""
         self._follow()
-        last = (row for key, (_, row) in self._last.items() if len(key) == 1)
-        told = [self.versions(), *(row[which] for row in last for which in ("read", "written"))]
-        return {each[name] for each in told if name in each}
+        last = [(at, row) for key, (at, row) in self._last.items() if len(key) == 1]
+        return min((at for at, row in last if name in row["read"] | row["written"]), default=None)
 
     def _follow(self) -> None:
         """Take in the runs that were added since."""
