@@ -132,14 +132,13 @@ def differing(before: Copy, now: Copy) -> Ids | None:
         if any(one.get(what) != other.get(what) for what in ("by", "columns", "prints")):
             return None
         lows = [_SMALLEST, *other["firsts"][1:]]
-        found = []
-        for low, high in zip(lows, [*lows[1:], None], strict=True):
-            found.append(
-                _differing(
-                    _between(before.folder, one["firsts"], low, high), _between(now.folder, other["firsts"], low, high)
-                )
-            )
-        return np.concatenate(found)
+
+        def between(low: int, high: int | None) -> Ids:
+            then = _between(before.folder, one["firsts"], low, high)
+            return _differing(then, _between(now.folder, other["firsts"], low, high))
+
+        with ThreadPoolExecutor() as threads:
+            return np.concatenate([*threads.map(between, lows, [*lows[1:], None])])
     except OSError:
         return None
 
@@ -148,14 +147,16 @@ def _between(folder: Path, firsts: Sequence[int], low: int, high: int | None) ->
     """Return the keys from one to before another, and their prints."""
     start = max(bisect_right(firsts, low) - 1, 0)
     end = len(firsts) if high is None else bisect_left(firsts, high)
-    keys, prints = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
+    keys, prints = [], []
     for part in range(start, end):
         about = _mapped(folder / f"{part:05}.keys")
         those = about["key"].to_numpy()
         first, last = np.searchsorted(those, low), len(those) if high is None else np.searchsorted(those, high)
         keys.append(those[first:last])
         prints.append(about["print"].to_numpy()[first:last])
-    return np.concatenate(keys), np.concatenate(prints)
+    if len(keys) == 1:  # as it is mapped, uncopied
+        return keys[0], prints[0]
+    return np.concatenate([np.empty(0, np.int64), *keys]), np.concatenate([np.empty(0, np.uint64), *prints])
 
 
 def _differing(one: tuple[Ids, Prints], other: tuple[Ids, Prints]) -> Ids:
@@ -182,7 +183,15 @@ def _taken(folder: Path, by: str, part: int, ids: Ids, schema: pa.Schema) -> dic
     sizes = np.where(is_last, rows.num_rows, starts[np.minimum(places + 1, len(starts) - 1)]) - first
     wanted = pa.array(np.repeat(first - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum()))
     owners = pa.array(np.repeat(keys[places], sizes))
-    return {name: owners if name == by else rows[name].take(wanted) for name in schema.names}
+    return {name: owners if name == by else _copied(rows[name].take(wanted)) for name in schema.names}
+
+
+def _copied(column: pa.Array) -> pa.Array:
+    """Return a column that holds on to no mapped file: a taken dictionary is the one of the file."""
+    if not pa.types.is_dictionary(column.type):
+        return column
+    dictionary = column.dictionary
+    return pa.DictionaryArray.from_arrays(column.indices, dictionary.take(pa.array(np.arange(len(dictionary)))))
 
 
 def _one(parts: Sequence[pa.Array], kind: pa.DataType) -> pa.ChunkedArray:

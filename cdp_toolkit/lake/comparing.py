@@ -4,6 +4,7 @@ import narwhals as nw
 import pyarrow as pa
 
 from cdp_toolkit.engines import Frame, stretches
+from cdp_toolkit.lake.packed import Ids
 from cdp_toolkit.lake.reading import Reading
 from cdp_toolkit.lake.tables import table
 
@@ -42,6 +43,26 @@ class Comparing(Reading):
             self.engine.scan(files, schema, self.options) for files, schema in zip((gone, come), schemas, strict=True)
         )
         return one, other
+
+    def changed(self, name: str, before: int, now: int) -> Ids | None:
+        """Return the keys of a table whose rows differ between two versions, in any column.
+
+        Parameters
+        ----------
+        name
+            Folder and name of a table that lies in the order of its profiles.
+        before, now
+            The versions.
+
+        Returns
+        -------
+        numpy.ndarray or None
+            Their ids, each once; None where they are many, or only the rows themselves can tell.
+        """
+        if "://" in self.uri or table(name, self.model).clustered_by != "profile_id":
+            return None
+        keys = stretches.differing(*(self._copy(name, version) for version in (before, now)))
+        return None if keys is None or len(keys) > _MOST_KEYS else keys
 
     def _few_differing(self, name: str, before: int, now: int) -> tuple[Frame, Frame] | None:
         """Return the rows of the keys whose rows differ, where copies of both versions tell which those are."""

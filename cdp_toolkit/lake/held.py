@@ -52,31 +52,31 @@ def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> 
     return found
 
 
-def pack_each(found: Flags, numbers: Numbers, size: int) -> tuple[Numbers, pa.Array]:
-    """Return many rows that keep some of the same numbers.
+def pack_each(row: Numbers, numbers: Numbers, size: int) -> tuple[Numbers, Numbers, pa.Array]:
+    """Return rows that keep some numbers.
 
     Parameters
     ----------
-    found
-        A row for each row, a column for each number: whether it is kept.
+    row
+        For each number the row that keeps it, in order.
     numbers
-        Numbers of profiles of the bucket, in order.
+        Numbers of profiles of the bucket, in order within each row.
     size
         How many profiles the bucket has.
 
     Returns
     -------
-    counts, data
-        As ``pack`` gives them, a row each.
+    rows, counts, data
+        The rows that keep any, and of each what ``pack`` gives.
     """
-    row, column = np.nonzero(found)
-    counts, listed = np.bincount(row, minlength=len(found)), numbers[column]
-    ends = np.cumsum(counts)
+    starts = np.flatnonzero(np.diff(row, prepend=-1))
+    ends = np.append(starts[1:], len(row))[: len(starts)]
+    counts = ends - starts
     if NUMBER.itemsize * counts.max(initial=0) > (size + 7) // 8:
-        return counts, pa.array([pack_numbers(each, size)[1] for each in np.split(listed, ends[:-1])], pa.binary())
-    gaps = np.diff(listed, prepend=0)
-    starts = np.append(0, ends[:-1])[counts > 0]
-    gaps[starts] = listed[starts]
+        data = [pack_numbers(each, size)[1] for each in np.split(numbers, starts[1:])]
+        return row[starts], counts, pa.array(data, pa.binary())
+    gaps = np.diff(numbers, prepend=0)
+    gaps[starts] = numbers[starts]
     offsets = pa.array(np.append(0, ends) * NUMBER.itemsize, pa.int32())
     buffers = [None, offsets.buffers()[1], pa.py_buffer(gaps.astype(NUMBER))]
-    return counts, pa.Array.from_buffers(pa.binary(), len(found), buffers)
+    return row[starts], counts, pa.Array.from_buffers(pa.binary(), len(starts), buffers)

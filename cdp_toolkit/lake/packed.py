@@ -14,6 +14,7 @@ many there are, whether they are unpacked or not.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 from typing import Any, TypeVar
 
 import numpy as np
@@ -83,10 +84,11 @@ class Numbering:
         self._ids: dict[tuple[str, int], Ids] = {}
         self._order: dict[tuple[str, int], npt.NDArray[np.int64] | None] = {}
         self._added: list[tuple[str, int, int, bytes]] = []
-        stretches = [] if rows is None else rows.sort_by("start").to_pylist()
         found: dict[tuple[str, int], list[Ids]] = {}
-        for each in stretches:
-            found.setdefault((each["entity"], each["bucket"]), []).append(np.frombuffer(each["ids"], _ID))
+        rows = self.SCHEMA.empty_table() if rows is None else rows
+        places, ids = rows.select(["entity", "bucket", "start"]).to_pylist(), list(rows["ids"])
+        for each, own in sorted(zip(places, ids, strict=True), key=lambda row: row[0]["start"]):
+            found.setdefault((each["entity"], each["bucket"]), []).append(np.frombuffer(own.as_buffer(), _ID))
         self._ids = {bucket: parts[0] if len(parts) == 1 else np.concatenate(parts) for bucket, parts in found.items()}
 
     def ids(self, entity: str, bucket: int) -> Ids:
@@ -170,7 +172,11 @@ class Numbering:
         pyarrow.Table
             One row per bucket and stretch of numbers given since; empty if there are none.
         """
-        columns = list(zip(*self._added, strict=True)) or [()] * len(self.SCHEMA)
+        joined: list[tuple[str, int, int, bytes]] = []  # stretches of a bucket that were numbered one after the other
+        for place, own in groupby(self._added, key=lambda each: each[:2]):
+            stretches = list(own)
+            joined.append((*place, stretches[0][2], b"".join(each[3] for each in stretches)))
+        columns = list(zip(*joined, strict=True)) or [()] * len(self.SCHEMA)
         return pa.table(dict(zip(self.SCHEMA.names, columns, strict=True)), schema=self.SCHEMA)
 
 

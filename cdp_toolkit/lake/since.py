@@ -5,8 +5,10 @@ from functools import cached_property
 from typing import Any
 
 import narwhals as nw
+import numpy as np
 
 from cdp_toolkit.engines import Frame
+from cdp_toolkit.lake.packed import Ids
 from cdp_toolkit.lake.pinned import Pinned
 
 
@@ -145,6 +147,26 @@ class Since(Pinned):
         """
         now = self._pinned(name)
         return None if now is None or now == before else self._store.differing(name, before, now)
+
+    def changed(self, name: str, before: int) -> Ids | None:
+        """Return the keys of a table whose rows are others than in an earlier version.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        before
+            The earlier version.
+
+        Returns
+        -------
+        numpy.ndarray or None
+            See ``Store.changed``; none where this run reads that very version.
+        """
+        now = self._pinned(name)
+        if now is None or now == before:
+            return np.empty(0, np.int64)
+        return self._store.changed(name, before, now)
 
     def grown(self, name: str, before: int | None) -> tuple[Frame, int] | None:
         """Return the rows that a table has more than an earlier version.

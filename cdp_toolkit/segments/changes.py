@@ -13,6 +13,7 @@ from operator import or_
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.errors import CdpError
@@ -44,6 +45,9 @@ class Versions:
     differing
         Gives for a name the rows of the last evaluation's version and of this one, but for rows that are surely in both;
         None where the two versions are one.
+    changed
+        Gives for a name the ids of the profiles that own a row that is other, gone or new, in any of its columns; None
+        where they are many, or are not known without comparing rows.
     before
         The conditions at the moment of the last evaluation.
     after
@@ -52,6 +56,7 @@ class Versions:
 
     now: Scan
     differing: Callable[[str], tuple[Frame, Frame] | None]
+    changed: Callable[[str], Ids | None]
     before: Bindings
     after: Bindings
 
@@ -110,7 +115,7 @@ def again(segments: Sequence[Segment], names: Sequence[str], versions: Versions,
     for entity, root in roots.items():
         try:
             profiles[entity] = _few(
-                _Trace(versions, model, engine).of(root, "profile_id"), versions.now(entity), engine
+                _Trace(versions, model, engine).of(root, "profile_id", is_own=True), versions.now(entity), engine
             )
         except UnclearError as error:
             whole |= dict.fromkeys(followed[entity], error.message)
@@ -136,17 +141,25 @@ class _Trace:
     model: Model
     engine: Engine
 
-    def of(self, reading: Reading, key: str) -> Frame | None:
-        """Return one column ``key`` of the rows that may answer otherwise than before, each value once."""
-        found = [rows.select(key) for rows in self._touched(reading, key)]
+    def of(self, reading: Reading, key: str, *, is_own: bool = False) -> Frame | None:
+        """Return one column ``key`` of the rows that may answer otherwise than before, each value once.
+
+        Of the profiles that are evaluated, and of rows that they own (``is_own``), all columns count, not only those
+        that are read: to look at a profile for nothing costs less than to compare its rows.
+        """
+        found = [rows.select(key) for rows in self._touched(reading, key, is_own=is_own)]
         return nw.concat(found).unique(key) if found else None
 
-    def _touched(self, reading: Reading, key: str) -> Iterator[Frame]:
+    def _touched(self, reading: Reading, key: str, *, is_own: bool) -> Iterator[Frame]:
         entity = self.model.entity(reading.entity)
         row_id = row_id_of(reading.entity)
         near = {entity.relations[name].near for name in reading.behind if not entity.relations[name].many}
         own = {row_id} if any(entity.relations[name].many for name in reading.behind) else set()
-        yield from self._other(reading.entity, [key, *sorted((reading.columns | near | own) - {key})])
+        changed = self.versions.changed(reading.entity) if is_own and key == "profile_id" else None
+        if changed is None:
+            yield from self._other(reading.entity, [key, *sorted((reading.columns | near | own) - {key})])
+        elif len(changed):
+            yield self.engine.load(pa.table({key: changed}))
         rows = self.versions.now(reading.entity)
         if reading.windows:  # all in one pass: the table may be large
             yield rows.filter(reduce(or_, (_inside(each, self.versions.after.clock) for each in reading.windows)))
@@ -157,7 +170,7 @@ class _Trace:
                 if ids is not None:
                     yield _among(rows, relation.near, ids, "profile_id")
             elif relation.through is None:
-                owners = self.of(behind, relation.far)
+                owners = self.of(behind, relation.far, is_own=is_own)
                 if owners is not None:
                     yield _among(rows, row_id, owners, relation.far)
             else:

@@ -68,21 +68,22 @@ class Few:
         standings, held = self._held(before)
         of = pc.index_in(standings["segment"], segments).to_numpy()
         is_in = pc.equal(standings["status"], "realized").to_numpy()
-        moving = held & (now[of] != is_in[:, None])
-        fresh, entered, exited = now.copy(), np.zeros_like(now), np.zeros_like(now)
-        for row, segment in enumerate(of):
-            fresh[segment] &= ~held[row]
-            (exited if is_in[row] else entered)[segment] |= moving[row]
-        entered |= fresh
+        fresh = now.copy()
+        for standing, segment in enumerate(of):
+            fresh[segment] &= ~held[standing]
+        new_to, newcomers = np.nonzero(fresh)
+        row, movers = np.nonzero(held & (now[of] != is_in[:, None]))
 
         moment = pa.scalar(self.at, MEMBERSHIP.field("exited_at").type)
+        has_left = is_in[row]
+        came = np.append(new_to, of[row[~has_left]]), np.append(newcomers, movers[~has_left])
         history = []
-        for change, who in (("entered", entered), ("exited", exited)):
-            is_any, packed = self._packed(who)
-            told = {"segment": segments.filter(is_any), "change": pa.repeat(change, len(packed["bits"]))}
-            history.append(pa.table(told | packed))
-        is_any, packed = self._packed(moving)
-        left = standings.filter(is_any)
+        for change, (segment, who) in (("entered", came), ("exited", (of[row[has_left]], movers[has_left]))):
+            order = np.lexsort((who, segment))
+            own, packed = self._packed(segment[order], who[order])
+            history.append(pa.table({"segment": segments.take(own), "change": pa.repeat(change, len(own))} | packed))
+        own, packed = self._packed(row, movers)
+        left = standings.take(own)
         has_left = pc.equal(left["status"], "realized")
         then = {
             "segment": left["segment"],
@@ -91,14 +92,14 @@ class Few:
             "last_qualified_at": pc.if_else(has_left, left["last_qualified_at"], moment),
             "exited_at": pc.if_else(has_left, moment, pa.scalar(None, moment.type)),
         }
-        is_any, newcomers = self._packed(fresh)
-        times = pa.repeat(moment, len(newcomers["bits"]))
+        own, packed_new = self._packed(new_to, newcomers)
+        times = pa.repeat(moment, len(own))
         new = {
-            "segment": segments.filter(is_any), "status": pa.repeat("realized", len(times)), "first_qualified_at": times,
+            "segment": segments.take(own), "status": pa.repeat("realized", len(times)), "first_qualified_at": times,
             "last_qualified_at": times, "exited_at": pa.nulls(len(times), moment.type),
         }  # fmt: skip
         from_ = {name: left[name] for name in then} | packed | {"profiles": pc.negate(packed["profiles"])}
-        return history, [pa.table(each) for each in (from_, then | packed, new | newcomers)]
+        return history, [pa.table(each) for each in (from_, then | packed, new | packed_new)]
 
     def _held(self, before: pa.Table) -> tuple[pa.Table, Flags]:
         """Return one row for each standing, and which of the profiles have it."""
@@ -111,8 +112,7 @@ class Few:
             return before.take(pa.array(first)), held
         return before, held
 
-    def _packed(self, who: Flags) -> tuple[pa.Array, dict[str, Any]]:
-        """Return which rows have anybody, and these rows packed."""
-        is_any = who.any(axis=1)
-        counts, bits = pack_each(who[is_any], self.numbers, self.size)
-        return pa.array(is_any), {"profiles": pa.array(counts, pa.int64()), "bits": bits}
+    def _packed(self, row: Numbers, who: Numbers) -> tuple[pa.Array, dict[str, Any]]:
+        """Return which rows have anybody, and these rows packed; ``who`` are places among the numbers."""
+        rows, counts, bits = pack_each(row, self.numbers[who], self.size)
+        return pa.array(rows), {"profiles": pa.array(counts, pa.int64()), "bits": bits}

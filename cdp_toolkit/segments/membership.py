@@ -6,14 +6,17 @@ the history, and to the membership as rows that take profiles out of one standin
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.lake.bits import Bits, joined, moved_bits, odd, pack, set_bits, to_bits
@@ -66,7 +69,8 @@ class _Stretch:
     def flags(self, bits: Sequence[Bits]) -> npt.NDArray[np.bool_]:
         """Return who is in: a row for each of ``bits``, a column for each of ``asked``."""
         start, stop = self.start, self.start + len(self.numbers)
-        flags = np.unpackbits([each[start >> 3 : (stop + 7) >> 3] for each in bits], axis=1, bitorder="little")
+        own = np.stack([each[start >> 3 : (stop + 7) >> 3] for each in bits])
+        flags = np.unpackbits(own, axis=1, bitorder="little")
         found = np.zeros((len(bits), len(self.asked)), np.bool_)
         found[:, np.searchsorted(self.asked, self.numbers)] = flags[:, start & 7 : (start & 7) + len(self.numbers)]
         return found
@@ -166,11 +170,11 @@ class Moves:
             ids = flags["profile_id"].to_numpy()
             order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
             bits = [_true(flags[segment], order) for segment in part.segments]
-            for stretch in self._stretches(part, ids if order is None else ids[order], asked.get(part.entity)):
+            stretches = self._stretches(part, ids if order is None else ids[order], asked.get(part.entity))
+            for stretch, before in self._with_before(part, [*stretches]):
                 if place != (part.entity, stretch.bucket):  # a bucket that ends in one part may go on in the next
                     yield self._finished(place, rows)
                     place, rows = (part.entity, stretch.bucket), _Rows(self.as_of)
-                before = self._before(part, stretch)
                 if stretch.is_few:
                     yield self._of_few(part, stretch, before, stretch.flags(bits))
                 else:
@@ -198,11 +202,25 @@ class Moves:
             if len(asked):
                 yield _Stretch(bucket, int(start), numbers, asked, len(known))
 
+    def _with_before(self, part: Part, stretches: Sequence[_Stretch]) -> Iterator[tuple[_Stretch, pa.Table]]:
+        """Return with each stretch the membership of its bucket so far."""
+        if not self.engine.is_concurrent or self.previous is None:
+            yield from ((stretch, self._before(part, stretch)) for stretch in stretches)
+            return
+        with ThreadPoolExecutor(1) as ahead:  # the next bucket is read while one is compared
+            coming = [ahead.submit(self._before, part, stretch) for stretch in stretches[:1]]
+            for stretch, following in zip_longest(stretches, stretches[1:]):
+                before = coming.pop().result()
+                if following is not None:
+                    coming.append(ahead.submit(self._before, part, following))
+                yield stretch, before
+
     def _before(self, part: Part, stretch: _Stretch) -> pa.Table:
         if self.previous is None:
             return MEMBERSHIP.empty_table()
-        own = self.previous.filter(nw.col("segment").is_in(list(part.segments)))
-        return standings_in(own, part.entity, stretch.bucket, self.engine)
+        rows = standings_in(self.previous, part.entity, stretch.bucket, self.engine)
+        is_asked = pc.is_in(rows["segment"], pa.array(part.segments, pa.string()))
+        return rows if pc.all(is_asked).as_py() else rows.filter(is_asked)
 
     def _of_few(self, part: Part, stretch: _Stretch, before: pa.Table, now: npt.NDArray[np.bool_]) -> Moved:
         found = Few(stretch.asked, stretch.size, self.as_of).moves(before, part.segments, now)

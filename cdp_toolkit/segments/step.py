@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines import Engine
 from cdp_toolkit.lake import OpenRun
 from cdp_toolkit.lake.packed import Numbering
 from cdp_toolkit.lake.spool import Spool
@@ -186,16 +186,22 @@ class Step:
         then = Clock(datetime.fromisoformat(self.last["details"]["evaluation"]["as_of"]), self.timezone)
         after = self._bindings
         before = after if then == after.clock else Bindings(self.segments, self.model, then)
-        scans = (lambda name: self.run.scan(table(name)), lambda name: self._differing(table(name)))
-        versions = Versions(*scans, before, after)
+        versions = Versions(
+            lambda name: self.run.scan(table(name)),
+            lambda name: self.run.differing(table(name), self._version(table(name))),
+            lambda name: self.run.changed(table(name), self._version(table(name))),
+            before,
+            after,
+        )
         found = again(self.segments, [name for name in names if name in known], versions, self.model, self.engine)
         return replace(found, whole={**fresh, **found.whole})
 
-    def _differing(self, name: str) -> tuple[Frame, Frame] | None:
-        version = (self.last or {})["read"].get(name)
+    def _version(self, name: str) -> int:
+        """Return the version of a table that the last evaluation read."""
+        version: int | None = (self.last or {})["read"].get(name)
         if version is None:
             raise UnclearError(f"{name} was not read last time.")
-        return self.run.differing(name, version)
+        return version
 
     def _told(self, to_do: Again, table: Callable[[str], str]) -> dict[str, str]:
         of = {entity: self.run.rows(table(entity)) for entity in to_do.profiles}
