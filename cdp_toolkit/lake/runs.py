@@ -139,7 +139,7 @@ class OpenRun(Since):
         base = self._written.get(name, self._version(name))
         self._written[name] = self._store.write(name, rows, mode=mode if base is not None else "overwrite", base=base)
 
-    def spool(self, name: str, schema: pa.Schema) -> Spool:
+    def spool(self, name: str, schema: pa.Schema, *, compression: str = "zstd") -> Spool:
         """Return where rows are written as they come, before it is known whether they will count.
 
         Parameters
@@ -148,13 +148,15 @@ class OpenRun(Since):
             Folder and name of the table.
         schema
             Its columns.
+        compression
+            How the files are packed: ``lz4`` is read twice as fast as ``zstd``, and is half as large again.
 
         Returns
         -------
         Spool
             To be given to ``adopt``.
         """
-        return Spool(f"{self._store.uri}/{name}", schema, self._store.options)
+        return Spool(f"{self._store.uri}/{name}", schema, self._store.options, compression)
 
     def adopt(self, name: str, spool: Spool, *, mode: Mode = "append") -> None:
         """Make the rows of a spool those of a table.

@@ -24,11 +24,14 @@ class Spool:
         Its columns.
     options
         Storage options of the lake.
+    compression
+        How the files are packed.
     """
 
-    def __init__(self, uri: str, schema: pa.Schema, options: Mapping[str, str]) -> None:
+    def __init__(self, uri: str, schema: pa.Schema, options: Mapping[str, str], compression: str) -> None:
         self.uri = uri
         self.schema = schema
+        self.compression = compression
         self.folder = new_folder()
         self.files = 0
         self._options = options
@@ -65,7 +68,7 @@ class Spool:
             (Path(self.uri) / self.folder).mkdir(parents=True, exist_ok=True)
         texts = [name for name in _TEXTS if name in self.schema.names]
         return pq.ParquetWriter(
-            self._path, self.schema, filesystem=self._lake, compression="zstd", use_dictionary=texts
+            self._path, self.schema, filesystem=self._lake, compression=self.compression, use_dictionary=texts
         )
 
     @property
