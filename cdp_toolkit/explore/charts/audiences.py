@@ -40,7 +40,8 @@ def trends(sizes: pl.DataFrame) -> alt.LayerChart:
     altair.LayerChart
         A line a segment, with a step at each evaluation; the largest only, as more lines tell less.
     """
-    largest = sizes.group_by("segment").agg(pl.col("members").last()).top_k(_MOST_LINES, by="members")["segment"]
+    last = sizes.group_by("segment").agg(pl.col("members").last()).sort("members", "segment", descending=[True, False])
+    largest = last["segment"].head(_MOST_LINES)
     base = alt.Chart(sizes.filter(pl.col("segment").is_in(largest.implode()))).encode(
         x=alt.X("changed_at:T", title="evaluated at (UTC)"),
         y=alt.Y("members:Q", title="members", axis=alt.Axis(grid=True, format=",d", tickCount=5)),

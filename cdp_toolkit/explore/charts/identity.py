@@ -47,7 +47,8 @@ def links(counted: pl.DataFrame) -> alt.LayerChart:
     altair.LayerChart
         A bar a namespace.
     """
-    by_namespace = counted.group_by("namespace").agg(pl.col("links").sum()).sort("links", descending=True)
+    by_namespace = counted.group_by("namespace").agg(pl.col("links").sum())
+    by_namespace = by_namespace.sort("links", "namespace", descending=[True, False])
     return bars(by_namespace, "namespace", "links", title="Links by identity", unit="links", fill=GOOD)
 
 
@@ -64,5 +65,6 @@ def refused_links(counted: pl.DataFrame) -> alt.LayerChart:
     altair.LayerChart
         A bar a reason.
     """
-    by_reason = counted.group_by("reason").agg(pl.col("links").sum()).sort("links", descending=True)
+    by_reason = counted.group_by("reason").agg(pl.col("links").sum())
+    by_reason = by_reason.sort("links", "reason", descending=[True, False])
     return bars(by_reason, "reason", "links", title="Refused links by reason", unit="links", fill=BAD)

@@ -72,7 +72,8 @@ def deliveries(counted: pl.DataFrame) -> alt.LayerChart:
     altair.LayerChart
         A bar a destination, one colour an outcome.
     """
-    outcomes = counted.group_by("destination", "outcome").agg(pl.col("rows").sum()).sort("rows", descending=True)
+    outcomes = counted.group_by("destination", "outcome").agg(pl.col("rows").sum())
+    outcomes = outcomes.sort("rows", "destination", "outcome", descending=[True, False, False])
     scale = alt.Scale(domain=list(_OUTCOMES), range=list(_OUTCOMES.values()))
     return bars(outcomes, "destination", "rows", title="Deliveries by destination", unit="rows",
                  colour=alt.Color("outcome:N", title=None, scale=scale))  # fmt: skip

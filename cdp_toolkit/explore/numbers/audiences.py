@@ -3,10 +3,11 @@
 import narwhals as nw
 import polars as pl
 
-from cdp_toolkit.explore.numbers.reading import read
+from cdp_toolkit.explore.numbers.reading import TIME, made_of, read
 from cdp_toolkit.lake import Lake
 
 
+@made_of("segments/membership", segment=pl.String(), entity=pl.String(), members=pl.Int64(), exited=pl.Int64())
 def audiences(lake: Lake) -> pl.DataFrame:
     """Count who is in each segment.
 
@@ -20,9 +21,6 @@ def audiences(lake: Lake) -> pl.DataFrame:
     polars.DataFrame
         One row per ``segment`` and ``entity``: ``members`` now and ``exited`` ever, largest first.
     """
-    schema = pl.Schema({"segment": pl.String, "entity": pl.String, "members": pl.Int64, "exited": pl.Int64})
-    if not lake.exists("segments/membership"):
-        return pl.DataFrame(schema=schema)
     is_member = nw.col("status") == "realized"
     counted = (
         lake.packed("segments/membership")
@@ -31,9 +29,12 @@ def audiences(lake: Lake) -> pl.DataFrame:
         .agg(members=nw.col("is_in").sum(), exited=nw.col("is_out").sum())
     )
     found = read(lake, counted).with_columns(pl.col("members", "exited").fill_null(0))
-    return found.cast(schema).sort("members", "segment", descending=[True, False])
+    return found.sort("members", "segment", descending=[True, False])
 
 
+@made_of(
+    "segments/history", segment=pl.String(), changed_at=TIME, entered=pl.Int64(), exited=pl.Int64(), members=pl.Int64()
+)
 def trends(lake: Lake) -> pl.DataFrame:
     """Follow the size of each segment from its first evaluation.
 
@@ -48,10 +49,6 @@ def trends(lake: Lake) -> pl.DataFrame:
         One row per ``segment`` and ``changed_at``, a time at which any segment changed, from its own first entry on:
         who ``entered`` and ``exited`` then, ``members`` from then on.
     """
-    schema = pl.Schema({"segment": pl.String(), "changed_at": pl.Datetime("us", "UTC"), "entered": pl.Int64(), "exited": pl.Int64(),
-              "members": pl.Int64()})  # fmt: skip
-    if not lake.exists("segments/history"):
-        return pl.DataFrame(schema=schema)
     is_entry = nw.col("change") == "entered"
     changes = (
         lake.packed("segments/history")
@@ -65,9 +62,10 @@ def trends(lake: Lake) -> pl.DataFrame:
     filled = filled.with_columns(pl.col("entered", "exited").fill_null(0))
     size = (pl.col("entered") - pl.col("exited")).cum_sum().over("segment")
     has_begun = pl.col("entered").cum_sum().over("segment") > 0
-    return filled.filter(has_begun).with_columns(members=size).select(schema.names()).cast(schema)
+    return filled.filter(has_begun).with_columns(members=size)
 
 
+@made_of("segments/membership", segment=pl.String(), other=pl.String(), both=pl.Int64(), jaccard=pl.Float64())
 def overlaps(lake: Lake, *, entity: str = "person", most: int = 15) -> pl.DataFrame:
     """Compare segments by the members that they share.
 
@@ -86,10 +84,7 @@ def overlaps(lake: Lake, *, entity: str = "person", most: int = 15) -> pl.DataFr
         One row per pair ``segment`` and ``other``, both orders and each with itself: members of ``both``, and
         ``jaccard``, the share of both in either (0 to 1).
     """
-    schema = pl.Schema({"segment": pl.String, "other": pl.String, "both": pl.Int64, "jaccard": pl.Float64})
     sizes = audiences(lake).filter((pl.col("entity") == entity) & (pl.col("members") > 0)).head(most)
-    if sizes.is_empty():
-        return pl.DataFrame(schema=schema)
     largest = {"segment": sizes["segment"].to_list(), "status": ["realized"]}
     members = lake.scan("segments/membership", only=largest).select("segment", "profile_id")
     shared = members.join(members.rename({"segment": "other"}), on="profile_id").group_by("segment", "other")
@@ -101,4 +96,4 @@ def overlaps(lake: Lake, *, entity: str = "person", most: int = 15) -> pl.DataFr
         .with_columns(pl.col("both").fill_null(0))
     )
     either = pl.col("members") + pl.col("others") - pl.col("both")
-    return pairs.with_columns(jaccard=pl.col("both") / either).select(schema.names()).cast(schema)
+    return pairs.with_columns(jaccard=pl.col("both") / either)

@@ -3,7 +3,7 @@
 import narwhals as nw
 import polars as pl
 
-from cdp_toolkit.explore.numbers.reading import count_by, count_of, count_rows
+from cdp_toolkit.explore.numbers.reading import TIME, count_by, count_of, count_rows
 from cdp_toolkit.lake import Lake
 
 
@@ -77,6 +77,6 @@ def runs(lake: Lake, *verbs: str, most: int = 12) -> pl.DataFrame:
          "problems": "; ".join(each.splitlines()[0] for each in row["problems"])}
         for row in lake.log.rows(*verbs, most=most)
     ]  # fmt: skip
-    schema = pl.Schema({"verb": pl.String(), "outcome": pl.String(), "started_at": pl.Datetime("us", "UTC"),
+    schema = pl.Schema({"verb": pl.String(), "outcome": pl.String(), "started_at": TIME,
                         "seconds": pl.Float64(), "what": pl.String(), "problems": pl.String()})  # fmt: skip
     return pl.DataFrame(told, schema=schema).sort("started_at", descending=True).head(most)

@@ -3,7 +3,7 @@
 import narwhals as nw
 import polars as pl
 
-from cdp_toolkit.explore.numbers.reading import count_by, count_rows, read
+from cdp_toolkit.explore.numbers.reading import TIME, count_by, count_rows, made_of, read
 from cdp_toolkit.lake import Lake
 
 COUNTED = ("person", "account", "opportunity", "campaign", "event")
@@ -30,6 +30,7 @@ def profiles(lake: Lake) -> dict[str, int]:
     }
 
 
+@made_of("profiles/person", month=TIME, people=pl.Int64())
 def growth(lake: Lake) -> pl.DataFrame:
     """Follow how many people were known at the end of each month.
 
@@ -43,8 +44,6 @@ def growth(lake: Lake) -> pl.DataFrame:
     polars.DataFrame
         One row per ``month`` of the last three years, rising: ``people`` created until then.
     """
-    if not lake.exists("profiles/person"):
-        return pl.DataFrame(schema={"month": pl.Datetime("us", "UTC"), "people": pl.Int64()})
     created = lake.scan("profiles/person").filter(~nw.col("created_at").is_null())
     monthly = created.with_columns(month=nw.col("created_at").dt.truncate("1mo")).group_by("month")
     counted = read(lake, monthly.agg(new=nw.len().cast(nw.Int64))).sort("month")

@@ -1,10 +1,47 @@
 """How numbers are read from the lake: one small frame at a time."""
 
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, TypeAlias
+
 import narwhals as nw
 import polars as pl
 
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.lake import Lake
+
+TIME = pl.Datetime("us", "UTC")
+Asked = ParamSpec("Asked")
+Numbers: TypeAlias = Callable[Concatenate[Lake, Asked], pl.DataFrame]
+
+
+def made_of(table: str, **columns: pl.DataType) -> Callable[[Numbers[Asked]], Numbers[Asked]]:
+    """Let a function give no rows where no run has written its table.
+
+    Parameters
+    ----------
+    table
+        Folder and name.
+    **columns
+        Those that it returns.
+
+    Returns
+    -------
+    callable
+        Takes the function, and gives it these columns in this order.
+    """
+    schema = pl.Schema(columns)
+
+    def given(count: Numbers[Asked]) -> Numbers[Asked]:
+        @wraps(count)
+        def counted(lake: Lake, /, *asked: Asked.args, **named: Asked.kwargs) -> pl.DataFrame:
+            if not lake.exists(table):
+                return pl.DataFrame(schema=schema)
+            return count(lake, *asked, **named).select(schema.names()).cast(schema)
+
+        return counted
+
+    return given
 
 
 def read(lake: Lake, frame: Frame) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 import narwhals as nw
 import polars as pl
 
-from cdp_toolkit.explore.numbers.reading import count_by, read
+from cdp_toolkit.explore.numbers.reading import TIME, count_by, made_of, read
 from cdp_toolkit.lake import Lake
 
 
@@ -46,8 +46,7 @@ def freshness(lake: Lake) -> pl.DataFrame:
     polars.DataFrame
         One row per ``source`` and ``entity``: when the newest record was ``last_changed`` there, and ``last_loaded``.
     """
-    time = pl.Datetime("us", "UTC")
-    schema = {"source": pl.String(), "entity": pl.String(), "last_changed": time, "last_loaded": time}
+    schema = pl.Schema({"source": pl.String(), "entity": pl.String(), "last_changed": TIME, "last_loaded": TIME})
     found = []
     for entity in lake.model.recorded.values():
         if not lake.exists(f"entities/{entity.name}"):
@@ -62,8 +61,10 @@ def freshness(lake: Lake) -> pl.DataFrame:
         named = read(lake, counted).select(
             source="source_type", entity=pl.lit(entity.plural), last_changed="last_changed", last_loaded="last_loaded"
         )
-        found.append(named.cast(schema))  # type: ignore[arg-type]  # of polars' own types
-    return pl.concat([pl.DataFrame(schema=schema), *found]).sort("last_changed", descending=True, nulls_last=True)
+        found.append(named.cast(schema))
+    return pl.concat([pl.DataFrame(schema=schema), *found]).sort(
+        "last_changed", "source", "entity", descending=[True, False, False], nulls_last=True
+    )
 
 
 def rejects(lake: Lake) -> pl.DataFrame:
@@ -83,6 +84,7 @@ def rejects(lake: Lake) -> pl.DataFrame:
     return count_by(lake, "entities/_rejected", keys, "values")
 
 
+@made_of("landing/_fields", source=pl.String(), object=pl.String(), field=pl.String(), change=pl.String(), seen_at=TIME)
 def drift(lake: Lake) -> pl.DataFrame:
     """List the fields that a source got, lost or changed.
 
@@ -96,8 +98,5 @@ def drift(lake: Lake) -> pl.DataFrame:
     polars.DataFrame
         One row per ``source``, ``object``, ``field`` and ``seen_at``: the ``change``; the latest first.
     """
-    columns = ("source", "object", "field", "change", "seen_at")
-    if not lake.exists("landing/_fields"):
-        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
-    rows = lake.scan("landing/_fields").select(*columns)
-    return read(lake, rows).sort("seen_at", descending=True).head(20)
+    rows = read(lake, lake.scan("landing/_fields"))
+    return rows.sort("seen_at", "source", "object", "field", descending=[True, False, False, False]).head(20)
