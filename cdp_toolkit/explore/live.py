@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 from collections import deque
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import altair as alt
@@ -15,6 +16,7 @@ from cdp_toolkit.explore.cards import Card, Page, Section
 from cdp_toolkit.explore.charts import titled
 from cdp_toolkit.explore.theme import BAD, GOOD, INK, PEOPLE
 from cdp_toolkit.lake import Lake
+from cdp_toolkit.secrets import redact
 from cdp_toolkit.workspace import Workspace
 
 _SAMPLES = 600
@@ -175,15 +177,20 @@ class Live:
 
     def _follow(self) -> None:
         ends = dt.datetime.now(dt.UTC) + dt.timedelta(minutes=self.minutes)
+        problem = ""
         while not self.stopped.wait(self.every_s) and dt.datetime.now(dt.UTC) < ends:
-            self.look()
-            self._show()
+            try:
+                self.look()
+                problem = ""
+            except Exception as error:  # noqa: BLE001 - such as files that are replaced now: the next look may go well
+                problem = f"<p>This is the page as it was: {escape(redact(str(error)) or type(error).__name__)}</p>"
+            self._show(problem)
         self.stopped.set()
-        self._show()
+        self._show(problem)
 
-    def _show(self) -> None:
+    def _show(self, problem: str) -> None:
         stop, page = self._view.children
-        page.value = self.page._repr_html_()
+        page.value = problem + self.page._repr_html_()
         stop.disabled, stop.description = self.stopped.is_set(), "Stopped" if self.stopped.is_set() else "Stop"
 
     def __repr__(self) -> str:

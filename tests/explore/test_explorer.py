@@ -204,6 +204,28 @@ def test_a_count_tells_how_far_it_has_come_and_is_dropped_when_nobody_asks_on(fe
     assert rest[-1].looked_at == few.seen.total
 
 
+def test_whatever_ends_a_look_is_told_and_the_next_change_is_looked_at_again(few):
+    async def run():
+        view, ended = ExplorerView(few), asyncio.Event()
+        view.observe(lambda change: change["new"] or ended.set(), "is_busy")
+
+        async def told(text):
+            ended.clear()
+            view._received(None, {"do": "type", "text": text}, None)
+            await asyncio.wait_for(ended.wait(), 60)
+            return view.state["error"]
+
+        kept, few.ground.as_of = few.ground.as_of, None
+        broken = await told("person_score > 60 and created_at occurs <= 7 days before now")
+        few.ground.as_of = kept
+        return broken, await told("person_score > 61")
+
+    broken, again = asyncio.run(run())
+
+    assert "Error" in broken
+    assert again == ""
+
+
 def _shown_while(explorer, *messages, until):
     """Send messages to the widget in a loop, as a notebook does, and return what it showed of the count."""
 

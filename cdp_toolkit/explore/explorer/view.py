@@ -79,10 +79,18 @@ class ExplorerView(anywidget.AnyWidget):
         self.is_busy = True
         if not self._is_looking:
             self._is_looking, turn = True, self._turn
-            _later(_LOOKS, self._building.look, lambda _: self._looked(turn))
+            _later(_LOOKS, self._tried, lambda error: self._looked(turn, error))
 
-    def _looked(self, turn: int) -> None:
+    def _tried(self) -> Exception | None:
+        try:
+            self._building.look()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next change is looked at again
+            return error
+        return None
+
+    def _looked(self, turn: int, error: Exception | None) -> None:
         self._is_looking = False
+        self._building.problem = f"{type(error).__name__}: {error}" if error else self._building.problem
         if turn != self._turn:
             self._look()
             return
