@@ -8,6 +8,7 @@ lands what came later, so that the cursor passes over nothing.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
@@ -151,7 +152,8 @@ class NatsSource:
                 await client.close()
 
         try:
-            return asyncio.run(connected())
+            with ThreadPoolExecutor(1) as apart:  # a notebook's kernel runs a loop in this thread
+                return apart.submit(asyncio.run, connected()).result()
         except (TimeoutError, Error, OSError) as error:
             raise ConnectorStopped(
                 f"The JetStream {self.settings.stream!r} cannot be read: {error or type(error).__name__}.",
