@@ -30,7 +30,10 @@ def names(monkeypatch):
         answers = meant.get(host)
         if answers is None:
             return real(host, *rest, **options)
-        return [entry for address in answers.pop(0) for entry in real(address, *rest, **options)]
+        addresses = answers.pop(0)
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [entry for address in addresses for entry in real(address, *rest, **options)]
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     return meant
@@ -79,9 +82,12 @@ def test_a_call_to_another_host_than_the_first_is_looked_at_too(port, names):
 
 def test_a_host_that_is_not_found_is_tried_again_and_then_told(names):
     names["vendor.example"] = [[], []]
+    twice = Patience(attempts=2, first_s=0.0, most_s=0.0)
 
     with pytest.raises(ConnectorStopped, match="cannot be reached"):
-        Http("Vendor", "https://vendor.invalid", patience=ONCE).call("GET", "/")
+        Http("Vendor", "https://vendor.example", patience=twice).call("GET", "/")
+
+    assert names["vendor.example"] == []
 
 
 def test_what_is_no_network_is_told(monkeypatch):

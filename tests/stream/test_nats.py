@@ -2,7 +2,6 @@ import asyncio
 import json
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -23,27 +22,17 @@ LOADING = "from cdp_toolkit.workspace import Workspace; import sys, time; w = Wo
 def broker(tmp_path):
     if shutil.which("nats-server") is None:
         lacking("nats-server")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [
-        "nats-server",
-        "--jetstream",
-        "--addr",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--store_dir",
-        str(tmp_path / "js"),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
-        address = f"nats://127.0.0.1:{port}"
+    own = ["--addr", "127.0.0.1", "--port", "-1", "--store_dir", str(tmp_path / "js")]
+    with subprocess.Popen(["nats-server", "--jetstream", *own], stderr=subprocess.PIPE, text=True) as server:
+        listens = next(line for line in server.stderr if "Listening for client connections on" in line)
+        address = f"nats://{listens.split()[-1]}"
         asyncio.run(made(address))
         yield address
         server.terminate()
 
 
 async def made(address):
-    client = await nats.connect(address, max_reconnect_attempts=200, reconnect_time_wait=0.05)
+    client = await nats.connect(address)
     await client.jetstream().add_stream(name="CRM", subjects=["crm.>"])
     await client.close()
 
@@ -112,6 +101,16 @@ def test_a_round_reads_from_the_broker(folder, broker):
     assert streamed(workspace) == ("crm",)
     assert found.outcome == "done"
     assert workspace.lake.rows("profiles/event") == 1
+
+
+def test_a_notebook_reads_too_though_its_kernel_runs_a_loop(folder, broker):
+    publish(broker, "crm.events", event("e1"))
+
+    async def cell():
+        return Workspace(folder).load()
+
+    assert asyncio.run(cell()).outcome == "done"
+    assert landed(folder) == ["e1"]
 
 
 def test_a_reader_that_is_killed_loses_nothing_and_lands_nothing_twice(folder, broker):
