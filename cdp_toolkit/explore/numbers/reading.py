@@ -32,16 +32,16 @@ def made_of(table: str, **columns: pl.DataType) -> Callable[[Numbers[Asked]], Nu
     """
     schema = pl.Schema(columns)
 
-    def given(count: Numbers[Asked]) -> Numbers[Asked]:
+    def _given(count: Numbers[Asked]) -> Numbers[Asked]:
         @wraps(count)
-        def counted(lake: Lake, /, *asked: Asked.args, **named: Asked.kwargs) -> pl.DataFrame:
+        def _counted(lake: Lake, /, *asked: Asked.args, **named: Asked.kwargs) -> pl.DataFrame:
             if not lake.exists(table):
                 return pl.DataFrame(schema=schema)
             return count(lake, *asked, **named).select(schema.names()).cast(schema)
 
-        return counted
+        return _counted
 
-    return given
+    return _given
 
 
 def read(lake: Lake, frame: Frame) -> pl.DataFrame:
