@@ -1,14 +1,8 @@
-"""Rows in the order of a column, however many: what belongs together lies together on disk.
+"""Rows in the order of a column, however many: what belongs together lies together on disk."""
 
-A sort in memory would need all rows at once. So stretches of rows are sorted one by one and kept on disk, and then read
-again side by side, one range of keys after the other.
-"""
-
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 import polars as pl
 import pyarrow as pa
@@ -16,11 +10,9 @@ from deltalake import WriterProperties, write_deltalake
 
 from cdp_toolkit.engines.copied import copied
 from cdp_toolkit.engines.engine import Mode
+from cdp_toolkit.engines.ranges import CELLS, in_ranges
 
-# So many are sorted in memory, which is many times faster for the small tables of which there are many: about 1 GB.
-_CELLS = 2**25
-_BOUNDS = pl.Series([number << 55 for number in range(1, 256)])  # keys have 63 bits
-_GROUPS = 64
+_ROWS_A_BATCH = 1 << 16
 _WRITER = WriterProperties(max_row_group_size=100_000)
 
 
@@ -52,7 +44,7 @@ def write_clustered(rows: pa.RecordBatchReader, uri: str, mode: Mode, options: M
 
 
 @contextmanager
-def clustered(frame: pl.LazyFrame, by: str, *, most_cells: int = _CELLS) -> Iterator[pa.RecordBatchReader]:
+def clustered(frame: pl.LazyFrame, by: str, *, most_cells: int = CELLS) -> Iterator[pa.RecordBatchReader]:
     """Run a frame and give its rows in order.
 
     Parameters
@@ -69,59 +61,9 @@ def clustered(frame: pl.LazyFrame, by: str, *, most_cells: int = _CELLS) -> Iter
     pyarrow.RecordBatchReader
         All rows, with about so many of them in memory.
     """
-    schema = pl.DataFrame(schema=frame.collect_schema())
-    most = max(1, most_cells // max(1, schema.width))
-    runs = (rows.sort(by) for rows in _stretches(frame, schema, most))
-    first = next(runs)
-    if first.height <= most:
-        yield _reader(schema, [first])
-        return
-    with tempfile.TemporaryDirectory() as scratch:
-        kept = [_kept(first, by, Path(scratch, "0"))]
-        del first
-        kept += [_kept(rows, by, Path(scratch, str(number))) for number, rows in enumerate(runs, 1)]
-        yield _reader(schema, _merged(kept, by, most))
-
-
-def _stretches(frame: pl.LazyFrame, schema: pl.DataFrame, most: int) -> Iterator[pl.DataFrame]:
-    """Return the rows of a frame in parts of a little more than ``most``; the last may have fewer, or none."""
-    held, height = [schema], 0
-    for batch in frame.collect_batches(maintain_order=False):
-        held.append(batch)
-        height += batch.height
-        if height > most:
-            yield pl.concat(held)
-            held, height = [schema], 0
-    yield pl.concat(held)
-
-
-class _Run(NamedTuple):
-    """Sorted rows on disk, and how many of them come before each range of keys."""
-
-    file: Path
-    places: list[int]
-
-
-def _kept(rows: pl.DataFrame, by: str, file: Path) -> _Run:
-    rows.write_parquet(file, compression="lz4", row_group_size=max(1, rows.height // _GROUPS), statistics=False)
-    places = rows[by].drop_nulls().search_sorted(_BOUNDS) + rows[by].null_count()
-    return _Run(file, [0, *places.to_list(), rows.height])
-
-
-def _merged(runs: Sequence[_Run], by: str, most: int) -> Iterator[pl.DataFrame]:
-    """Return the rows of all runs in order, some ranges of keys at a time."""
-    first = 0
-    ends = [sum(run.places[number] for run in runs) for number in range(len(_BOUNDS) + 2)]
-    for number in range(1, len(ends)):
-        if number + 1 == len(ends) or ends[number + 1] - ends[first] > most:
-            parts = [
-                pl.scan_parquet(file).slice(places[first], places[number] - places[first]) for file, places in runs
-            ]
-            yield pl.concat(parts).collect().sort(by)
-            first = number
-
-
-def _reader(schema: pl.DataFrame, frames: Iterable[pl.DataFrame]) -> pa.RecordBatchReader:
     level = pl.CompatLevel.oldest()
-    batches = (batch for frame in frames for batch in frame.to_arrow(compat_level=level).to_batches())
-    return pa.RecordBatchReader.from_batches(schema.to_arrow(compat_level=level).schema, batches)
+    schema = pl.DataFrame(schema=frame.collect_schema()).to_arrow(compat_level=level).schema
+    with in_ranges([frame], by, most_cells=most_cells) as ranges:
+        parts = (part for (rows,) in ranges for part in rows.sort(by).iter_slices(_ROWS_A_BATCH))
+        batches = (batch for part in parts for batch in part.to_arrow(compat_level=level).to_batches())
+        yield pa.RecordBatchReader.from_batches(schema, batches)

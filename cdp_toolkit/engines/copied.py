@@ -19,7 +19,7 @@ from deltalake import DeltaTable
 from cdp_toolkit.engines.stretches import ABOUT, FOLDER, Ids, Prints, number_of
 
 _UNFINISHED = "unfinished"
-_PART_ROWS = 1_000_000
+_PART_BYTES = 2**27  # one is written while the next comes; a million rows, 47 columns wide, were 0.5 GB each
 _SAMPLE, _SHARED = 10_000, 4  # texts that so many rows share on average are kept once
 _ODD, _OF_NULL = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x5851F42D4C957F2D)
 _KEPT = 2  # versions: what is being read while the next is written
@@ -70,11 +70,13 @@ class _Copying:
     def through(self, rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         """Return the rows as they are, and note them on the way."""
         held: list[pa.RecordBatch] = []
+        size = 0
         for batch in rows:
             yield batch
             held.append(batch)
-            if sum(map(len, held)) >= _PART_ROWS:
-                held = self._note(held, is_last=False)
+            size += batch.nbytes
+            if size >= _PART_BYTES:
+                held, size = self._note(held, is_last=False), 0
         self._note(held, is_last=True)
 
     def ended(self) -> list[int]:

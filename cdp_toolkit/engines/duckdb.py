@@ -110,6 +110,10 @@ class DuckdbEngine:
         listed = kept.aggregate(f"{_quoted(by)}, list(DISTINCT {value} ORDER BY {value}) AS {value}", _quoted(by))
         return nw.from_native(listed)
 
+    def piecewise(self, frames: Sequence[Frame], make: Callable[..., Frame], *, by: str) -> Frame:  # noqa: ARG002 - spills
+        """Make rows of those that share a key; see ``Engine.piecewise``."""
+        return make(*frames)
+
     def look_up(self, frame: Frame, known: Frame, *, on: str, by: str) -> Frame:
         """Add to rows what is known by a key; see ``Engine.look_up``."""
         return frame.join(known, left_on=on, right_on=by, how="left")

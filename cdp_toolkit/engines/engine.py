@@ -206,6 +206,25 @@ class Engine(Protocol):
         """
         ...
 
+    def piecewise(self, frames: Sequence[Frame], make: Callable[..., Frame], *, by: str) -> Frame:
+        """Make rows of those that share a key, of some keys at a time where all are too many for memory.
+
+        Parameters
+        ----------
+        frames
+            Frames that have the key, never null, as an integer; the first has the most cells.
+        make
+            Makes a frame of so many frames. What it makes of the rows of a key depends on no others.
+        by
+            Column of the key.
+
+        Returns
+        -------
+        Frame
+            What ``make`` makes of all rows.
+        """
+        ...
+
     def look_up(self, frame: Frame, known: Frame, *, on: str, by: str) -> Frame:
         """Add to rows what is known by a key.
 

@@ -16,8 +16,10 @@ from cdp_toolkit.engines.clustered import clustered, write_clustered
 from cdp_toolkit.engines.components import find_roots
 from cdp_toolkit.engines.delta import WRITER
 from cdp_toolkit.engines.engine import NO_OPTIONS, Frame, JsonPath, Mode
+from cdp_toolkit.engines.ranges import CELLS, in_ranges
 from cdp_toolkit.model.model import FieldType
 
+_CELLS_A_PIECE = CELLS // 2  # what is made of a piece takes several times its memory
 _POSITIVE = 2**63 - 1
 _TAKEN = "taken out of JSON"
 _JSON_TEXT = r'"(?:[^"\\]|\\.)*"'
@@ -52,21 +54,9 @@ class PolarsEngine:
 
     def stream(self, schema: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> Frame:
         """Return rows that Python makes as a frame; see ``Engine.stream``."""
-
-        def parts(
-            columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _: int | None
-        ) -> Iterator[pl.DataFrame]:
-            left = rows
-            for batch in batches():
-                part = pl.DataFrame(batch)
-                part = part if predicate is None else part.filter(predicate)
-                part = part if left is None else part.head(left)
-                yield part if columns is None else part.select(columns)
-                left = left and left - len(part)
-                if left == 0:
-                    return
-
-        return nw.from_native(register_io_source(parts, schema=pl.DataFrame(schema.empty_table()).schema))
+        return _made(
+            pl.DataFrame(schema.empty_table()).schema, lambda: (pl.DataFrame(each).lazy() for each in batches())
+        )
 
     def collect(self, frame: Frame) -> pa.Table:
         """Run a frame and return its rows; see ``Engine.collect``."""
@@ -125,6 +115,18 @@ class PolarsEngine:
         values = _lazy(frame).select(by, column).drop_nulls().unique()
         return nw.from_native(values.group_by(by).agg(pl.col(column).sort()))
 
+    def piecewise(self, frames: Sequence[Frame], make: Callable[..., Frame], *, by: str) -> Frame:
+        """Make rows of those that share a key; see ``Engine.piecewise``."""
+        rows = [_lazy(frame) for frame in frames]
+        none = [nw.from_native(pl.LazyFrame(schema=each.collect_schema())) for each in rows]
+
+        def pieces() -> Iterator[pl.LazyFrame]:
+            with in_ranges(rows, by, most_cells=_CELLS_A_PIECE) as ranges:
+                for piece in ranges:
+                    yield _lazy(make(*(nw.from_native(part.lazy()) for part in piece)))
+
+        return _made(_lazy(make(*none)).collect_schema(), pieces)
+
     def look_up(self, frame: Frame, known: Frame, *, on: str, by: str) -> Frame:
         """Add to rows what is known by a key; see ``Engine.look_up``.
 
@@ -178,6 +180,25 @@ def _json_values(paths: Mapping[str, JsonPath], texts: pl.Series) -> pl.Series:
     known = rows.unique().with_columns(_json_value(_TAKEN, path).alias(new) for new, path in paths.items())
     told = rows.join(known, on=_TAKEN, how="left", nulls_equal=True, maintain_order="left")
     return told.drop(_TAKEN).to_struct(texts.name)
+
+
+def _made(schema: pl.Schema, pieces: Callable[[], Iterator[pl.LazyFrame]]) -> Frame:
+    """Return frames that Python makes one after the other, each time anew, as one."""
+
+    def parts(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _: int | None
+    ) -> Iterator[pl.DataFrame]:
+        left = rows
+        for piece in pieces():
+            found = piece if predicate is None else piece.filter(predicate)
+            found = found if left is None else found.head(left)
+            part = (found if columns is None else found.select(columns)).collect()
+            yield part
+            left = left and left - len(part)
+            if left == 0:
+                return
+
+    return nw.from_native(register_io_source(parts, schema=schema))
 
 
 def _json_value(text: str, path: JsonPath) -> pl.Expr:

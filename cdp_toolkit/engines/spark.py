@@ -118,6 +118,10 @@ class SparkEngine:
         kept = frame.to_native().dropna(subset=[by, column])
         return _frame(kept.groupBy(by).agg(F.sort_array(F.collect_set(F.col(column))).alias(column)))
 
+    def piecewise(self, frames: Sequence[Frame], make: Callable[..., Frame], *, by: str) -> Frame:  # noqa: ARG002 - spills
+        """Make rows of those that share a key; see ``Engine.piecewise``."""
+        return make(*frames)
+
     def look_up(self, frame: Frame, known: Frame, *, on: str, by: str) -> Frame:
         """Add to rows what is known by a key; see ``Engine.look_up``."""
         return frame.join(known, left_on=on, right_on=by, how="left")

@@ -9,7 +9,7 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Model
 from cdp_toolkit.profiles.components import person_components, person_identities
 from cdp_toolkit.profiles.hierarchy import add_places, list_cycles, list_descendants
-from cdp_toolkit.profiles.merge import add_identities, merge_records
+from cdp_toolkit.profiles.merge import merge_records, own_records
 from cdp_toolkit.profiles.policies import Policy
 from cdp_toolkit.profiles.related import related_accounts
 from cdp_toolkit.profiles.relations import (
@@ -101,10 +101,8 @@ def _merging(name: str, policy: Policy, model: Model, engine: Engine) -> Make:
 
     def merged(scan: Scan) -> tuple[Frame]:
         ids = scan(f"identity/{name}_ids")
-        profiles = merge_records(scan(f"entities/{name}"), ids, entity, engine, policy)
-        if name == "person":
-            identities = scan("entities/identities").filter(nw.col("entity") == "person")
-            profiles = add_identities(profiles, identities, ids, engine)
+        of_people = scan("entities/identities").filter(nw.col("entity") == "person") if name == "person" else None
+        profiles = merge_records(scan(f"entities/{name}"), ids, entity, engine, policy, identities=of_people)
         referring = add_references(profiles, entity, _keys(scan, engine))
         return (add_places(engine.materialise(referring), engine) if name == "account" else referring,)
 
@@ -143,12 +141,14 @@ def events_of(scan: Scan, model: Model, engine: Engine) -> Frame:
 
 def _person_accounts(scan: Scan, engine: Engine) -> Frame:
     ids, ties = scan("identity/person_ids"), scan("profiles/account_person")
-    return person_accounts(scan("entities/person"), ids, ties, _keys(scan, engine))
+    people = own_records(scan("entities/person").select("source_key", "account_key"), ids, engine)
+    return person_accounts(people, ties, _keys(scan, engine))
 
 
 def _components(scan: Scan, model: Model, engine: Engine) -> Frame:
     entity = model.entity("person_component")
-    return person_components(scan("entities/person"), scan("identity/person_ids"), entity, _keys(scan, engine))
+    records = own_records(scan("entities/person"), scan("identity/person_ids"), engine)
+    return person_components(records, entity, _keys(scan, engine))
 
 
 def _related(scan: Scan, engine: Engine) -> tuple[Frame, Frame]:

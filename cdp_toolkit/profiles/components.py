@@ -7,15 +7,13 @@ from cdp_toolkit.model import Entity
 from cdp_toolkit.profiles.relations import Keys, add_references
 
 
-def person_components(records: Frame, ids: Frame, entity: Entity, keys: Keys) -> Frame:
+def person_components(records: Frame, entity: Entity, keys: Keys) -> Frame:
     """Return what each source says of a person.
 
     Parameters
     ----------
     records
-        One row per person record, as in ``entities/person``.
-    ids
-        One row per person record: ``source_key``, ``profile_id``, ``is_deleted``.
+        One row per person record, as in ``entities/person``, that is not deleted, with its ``profile_id``.
     entity
         ``person_component``; its fields are columns of the records.
     keys
@@ -24,11 +22,10 @@ def person_components(records: Frame, ids: Frame, entity: Entity, keys: Keys) ->
     Returns
     -------
     Frame
-        One row per record that is not deleted: ``profile_id``, ``source_key``, the entity's columns and ``account_id``
+        One row per record: ``profile_id``, ``source_key``, the entity's columns and ``account_id``
         of the account that the record names.
     """
-    live = ids.filter(~nw.col("is_deleted")).select("source_key", "profile_id")
-    owned = records.join(live, on="source_key", how="inner").with_columns(person_key=nw.col("source_key"))
+    owned = records.with_columns(person_key=nw.col("source_key"))
     return add_references(owned.select("profile_id", "source_key", *entity.fields), entity, keys)
 
 

@@ -20,7 +20,15 @@ _STRICTER = ("y", "dy", "", "u", "p", "dn", "n")
 _OTHER = _STRICTER.index("") + 1
 
 
-def merge_records(records: Frame, ids: Frame, entity: Entity, engine: Engine, policy: Policy | None = None) -> Frame:
+def merge_records(
+    records: Frame,
+    ids: Frame,
+    entity: Entity,
+    engine: Engine,
+    policy: Policy | None = None,
+    *,
+    identities: Frame | None = None,
+) -> Frame:
     """Return one row per profile with the value of each column that the policy chooses.
 
     Parameters
@@ -35,19 +43,57 @@ def merge_records(records: Frame, ids: Frame, entity: Entity, engine: Engine, po
         Finds the latest values.
     policy
         Whose value is shown; the latest by default.
+    identities
+        One row per record and identity, ``source_key``, ``namespace`` and ``value``, of people: they then have ``emails``
+        and ``ecids`` of these, every value that a record carries, in order; null where there is none.
 
     Returns
     -------
     Frame
         ``profile_id``, the entity's columns, ``source_keys`` (live records, in order) and ``records`` (how many).
     """
-    live = ids.filter(~nw.col("is_deleted")).select("source_key", "profile_id")
-    golden = _chosen(records.join(live, on="source_key", how="inner"), entity, engine, policy or Policy(), nw.col)
-    keys = engine.distinct(live, by="profile_id", column="source_key").rename({"source_key": "source_keys"})
-    merged = golden.join(keys, on="profile_id", how="left").with_columns(
-        records=nw.col("source_keys").list.len().cast(nw.Int64)
-    )
-    return merged.select("profile_id", *entity.recorded, "source_keys", "records")
+
+    def merged(owned: Frame, *carried: Frame) -> Frame:
+        golden = _chosen(owned, entity, engine, policy or Policy(), nw.col)
+        keys = engine.distinct(owned, by="profile_id", column="source_key").rename({"source_key": "source_keys"})
+        profiles = golden.join(keys, on="profile_id", how="left").with_columns(
+            records=nw.col("source_keys").list.len().cast(nw.Int64)
+        )
+        profiles = profiles.select("profile_id", *entity.recorded, "source_keys", "records")
+        return _united(profiles, *carried, engine=engine) if carried else profiles
+
+    frames = [own_records(records, ids, engine)]
+    if identities is not None:
+        values = identities.filter(nw.col("namespace").is_in([*UNITED.values()])).select(
+            "source_key", "namespace", "value"
+        )
+        frames.append(own_records(values, ids, engine, is_live=False).drop("source_key"))
+    return engine.piecewise(frames, merged, by="profile_id")
+
+
+def own_records(records: Frame, ids: Frame, engine: Engine, *, is_live: bool = True) -> Frame:
+    """Return records with the profile that each belongs to.
+
+    Parameters
+    ----------
+    records
+        Any rows with the ``source_key`` of a record.
+    ids
+        One row per record: ``source_key``, ``profile_id``, ``is_deleted``.
+    engine
+        Hashes the keys: a join on 64-bit keys touches no text, and stitching has checked that they are distinct.
+    is_live
+        Leave out records that are deleted.
+
+    Returns
+    -------
+    Frame
+        The rows of known records with ``profile_id``.
+    """
+    known = ids.filter(~nw.col("is_deleted")) if is_live else ids
+    known = engine.key64(known.select("source_key", "profile_id"), {"_of": "source_key"}).select("_of", "profile_id")
+    found = engine.look_up(engine.key64(records, {"_record": "source_key"}), known, on="_record", by="_of")
+    return found.filter(~nw.col("profile_id").is_null()).drop("_record")
 
 
 def merge_origins(records: Frame, ids: Frame, entity: Entity, engine: Engine, policy: Policy | None = None) -> Frame:
@@ -67,8 +113,7 @@ def merge_origins(records: Frame, ids: Frame, entity: Entity, engine: Engine, po
     def _key(column: str) -> nw.Expr:
         return nw.when(~nw.col(column).is_null()).then(nw.col("source_key"))
 
-    live = ids.filter(~nw.col("is_deleted")).select("source_key", "profile_id")
-    owned = records.join(live, on="source_key", how="inner")
+    owned = own_records(records, ids, engine)
     return _chosen(owned, entity, engine, policy or Policy(), _key).select("profile_id", *entity.recorded)
 
 
@@ -128,28 +173,10 @@ def _strictness(column: str) -> nw.Expr:
     return nw.when(~nw.col(column).is_null()).then(rank).otherwise(nw.lit(0))
 
 
-def add_identities(people: Frame, identities: Frame, ids: Frame, engine: Engine) -> Frame:
-    """Give people all their addresses and browsers, not the latest only.
-
-    Parameters
-    ----------
-    people
-        One row per person.
-    identities
-        One row per record and identity, of people.
-    ids
-        One row per record: ``source_key``, ``profile_id``.
-    engine
-        Lists the values.
-
-    Returns
-    -------
-    Frame
-        With ``emails`` and ``ecids``: every value that a live record carries, in order; null where there is none.
-    """
-    owned = identities.join(ids.select("source_key", "profile_id"), on="source_key", how="inner")
+def _united(people: Frame, identities: Frame, *, engine: Engine) -> Frame:
+    """Give people all their addresses and browsers, not the latest only."""
     for column, namespace in UNITED.items():
-        values = owned.filter(nw.col("namespace") == namespace).select("profile_id", **{column: "value"})
+        values = identities.filter(nw.col("namespace") == namespace).select("profile_id", **{column: "value"})
         listed = engine.distinct(values, by="profile_id", column=column)
         kept = [name for name in people.collect_schema().names() if name != column]
         people = people.select(kept).join(listed, on="profile_id", how="left")

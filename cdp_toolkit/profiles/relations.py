@@ -218,15 +218,13 @@ def add_matches(ties: Frame, matches: Frame, entity: Entity) -> Frame:
     return nw.concat([ties, rows.select(*ties.collect_schema().names())])
 
 
-def person_accounts(people: Frame, ids: Frame, ties: Frame, keys: Keys) -> Frame:
+def person_accounts(people: Frame, ties: Frame, keys: Keys) -> Frame:
     """Say which accounts a person works for.
 
     Parameters
     ----------
     people
-        One row per person record, as in ``entities/person``.
-    ids
-        One row per person record: ``source_key``, ``profile_id``, ``is_deleted``.
+        One row per person record: ``profile_id`` and the ``account_key`` that it names.
     ties
         One row per account person relation, re-keyed.
     keys
@@ -237,8 +235,7 @@ def person_accounts(people: Frame, ids: Frame, ties: Frame, keys: Keys) -> Frame
     Frame
         ``profile_id``, ``account_id``: the account that each record names, and those of ties that are not inactive.
     """
-    live = ids.filter(~nw.col("is_deleted")).select("source_key", "profile_id")
-    direct = keys.resolve(people.join(live, on="source_key", how="inner"), "account_key", "account", into="account_id")
+    direct = keys.resolve(people, "account_key", "account", into="account_id")
     active = ties.filter(nw.col("is_active").fill_null(value=True))
     pairs = [rows.select("profile_id", "account_id").drop_nulls() for rows in (direct, active)]
     return nw.concat(pairs).unique(["profile_id", "account_id"])

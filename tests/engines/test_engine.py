@@ -80,6 +80,22 @@ def test_what_is_known_by_a_key_is_added_and_null_is_nobodys_key(engine, frame, 
     assert rows(found, "id", "name") == [(1, "a"), (2, None), (3, None)]
 
 
+def test_what_is_made_of_some_keys_at_a_time_is_what_is_made_of_all(engine, frame, rows, monkeypatch):
+    monkeypatch.setattr("cdp_toolkit.engines.polars._CELLS_A_PIECE", 2)  # where memory is all that the engine has
+    people = frame({"id": [3, 1, 2**62, 2, 3], "name": ["c", "a", "e", "b", "d"]})
+    notes = frame({"id": [2, 3, 2, 9], "note": ["x", "y", "z", "nobody's"]})
+
+    def noted(people, notes):
+        names = people.group_by("id").agg(nw.col("name").max())
+        return names.join(notes.group_by("id").agg(notes=nw.len()), on="id", how="left")
+
+    made = engine.piecewise([people, notes], noted, by="id")
+
+    assert rows(made, "id", "name", "notes") == [(1, "a", None), (2, "b", 2), (3, "d", 1), (2**62, "e", None)]
+    assert rows(made.filter(nw.col("notes") > 1).select("name"), "name") == ["b"]
+    assert len(rows(made.head(2), "id")) == 2
+
+
 def test_no_rows_are_found_without_keys(engine, frame, rows):
     records = frame({"key": [1, 2], "name": ["a", "b"]})
 

@@ -70,7 +70,7 @@ def test_keys_that_are_not_there_have_no_rows(write):
 
 
 def test_many_rows_are_cut_into_parts_that_keep_the_rows_of_a_key_together(write, monkeypatch):
-    monkeypatch.setattr("cdp_toolkit.engines.copied._PART_ROWS", 1000)
+    monkeypatch.setattr("cdp_toolkit.engines.copied._PART_BYTES", 20_000)
     ids = np.repeat(np.arange(1, 1001), 5).tolist()
     rows = {"profile_id": ids, "page": [f"page {number % 7}" for number in range(5000)]}
     delta = write(rows, pa.schema({"profile_id": pa.int64(), "page": pa.string()}))
@@ -127,7 +127,7 @@ def test_keys_whose_rows_differ_are_told_without_reading_rows(write, before, aft
     schema = pa.schema({"profile_id": pa.int64(), "page": pa.string(), "amount": pa.float64()})
     copies = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("cdp_toolkit.engines.copied._PART_ROWS", part)
+        patch.setattr("cdp_toolkit.engines.copied._PART_BYTES", 20 * part)
         for rows in (before, after):
             columns = dict(zip(schema.names, [*zip(*rows, strict=True)] or [()] * 3, strict=True))
             copies.append(copy_of(write(columns, schema)))

@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 
 from cdp_toolkit.profiles.components import person_components, person_identities
+from cdp_toolkit.profiles.merge import own_records
 from cdp_toolkit.profiles.relations import Keys
 from cdp_toolkit.profiles.rollups import account_pipelines, account_roles, roll_up
 
@@ -146,7 +147,9 @@ def test_a_person_has_a_component_a_live_record_with_the_account_that_it_names(r
     spelt = {"entity": "account", "namespace": "account_key", "value": "account_key:a@00D1.Salesforce", "profile_id": 7}
     known = engine.key64(rows_of("identity/identities", [spelt]).drop("value_key"), {"value_key": "value"})
 
-    components = person_components(found, ids, model.entity("person_component"), Keys(known, engine))
+    components = person_components(
+        own_records(found, ids, engine), model.entity("person_component"), Keys(known, engine)
+    )
 
     columns = ("profile_id", "person_key", "source_type", "person_type", "person_score", "account_id", "email")
     assert rows(components, *columns) == [

@@ -1,0 +1,127 @@
+"""Rows in ranges of a key, however many: each range by itself fits into memory, and no key is in two of them.
+
+Stretches of rows are sorted as they come and kept on disk, cut where ranges end; then a range is read out of all stretches.
+Where a range ends is seen in the first stretch, since ids that are the smallest of several hashes are not spread evenly.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+# Rows times columns that are sorted in memory; a cell is 16 bytes in Polars, even if it is null: a quarter of a GB.
+CELLS = 2**24
+_RANGES = 256
+_LEVEL = pl.CompatLevel.oldest()
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")  # most of what is wide is null: a tenth of the bytes
+
+Part = tuple[pl.DataFrame, ...]
+
+
+@contextmanager
+def in_ranges(frames: Sequence[pl.LazyFrame], by: str, *, most_cells: int = CELLS) -> Iterator[Iterator[Part]]:
+    """Run frames and give their rows by ranges of a key, the lowest first.
+
+    Parameters
+    ----------
+    frames
+        Frames that have the key; the first has the most cells.
+    by
+        A column of integers.
+    most_cells
+        About how many rows times columns of the first frame a range has, unless one key has more.
+
+    Yields
+    ------
+    iterator of tuple of polars.DataFrame
+        For each range the rows of each frame, in any order; rows without a key come first, in ranges of their own.
+    """
+    schemas = [pl.DataFrame(schema=frame.collect_schema()) for frame in frames]
+    most = [max(1, most_cells // max(1, schema.width)) for schema in schemas]
+    stretches = _stretches(frames[0], schemas[0], most[0])
+    first = next(stretches)
+    if first.height <= most[0]:
+        yield iter([(first, *(frame.collect() for frame in frames[1:]))])
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        bounds = _bounds(first[by])
+        kept = [[_kept(first, by, bounds, Path(scratch, "0-0"))]]
+        del first
+        kept[0] += [_kept(rows, by, bounds, Path(scratch, f"0-{n}")) for n, rows in enumerate(stretches, 1)]
+        for place, frame in enumerate(frames[1:], 1):
+            parts = enumerate(_stretches(frame, schemas[place], most[place]))
+            kept.append([_kept(rows, by, bounds, Path(scratch, f"{place}-{n}")) for n, rows in parts])
+        yield _ranges(kept, schemas, most[0] // 2)  # while one is made, the one before is still read
+
+
+def _stretches(frame: pl.LazyFrame, schema: pl.DataFrame, most: int) -> Iterator[pl.DataFrame]:
+    """Return the rows of a frame in parts of a little more than ``most``; the last may have fewer, or none."""
+    held, height = [schema], 0
+    for batch in frame.collect_batches(maintain_order=False):
+        held.append(batch)
+        height += batch.height
+        if height > most:
+            stretch, held, height = [pl.concat(held, rechunk=True)], [schema], 0
+            yield stretch.pop()  # held by nobody but the caller
+    yield pl.concat(held, rechunk=True)
+
+
+def _bounds(keys: pl.Series) -> pl.Series:
+    """Return the keys at which ranges begin, but for the first."""
+    known = keys.drop_nulls().sort()
+    return known.gather_every(max(1, known.len() // _RANGES))[1:].unique(maintain_order=True)
+
+
+class _Kept:
+    """A stretch on disk: how many of its rows have no key, and how many lie in each range."""
+
+    def __init__(self, file: Path, sizes: Sequence[int]) -> None:
+        self.file, self.sizes = file, sizes
+
+    def read(self, first: int, end: int) -> list[pa.RecordBatch]:
+        """Return the rows of some ranges."""
+        # Not mapped, since what is mapped counts as memory of the process.
+        with pa.OSFile(str(self.file)) as source, pa.ipc.open_file(source) as batches:
+            return [batches.get_batch(number) for number in range(first, end) if self.sizes[number]]
+
+
+def _kept(rows: pl.DataFrame, by: str, bounds: pl.Series, file: Path) -> _Kept:
+    order = rows[by].arg_sort()
+    keys = rows[by].gather(order)
+    missing = keys.null_count()
+    ends = [0, missing, *(keys.slice(missing).search_sorted(bounds, side="left") + missing).to_list(), rows.height]
+    sizes = [end - start for start, end in pairwise(ends)]
+    with pa.ipc.new_file(str(file), rows.head(0).to_arrow(compat_level=_LEVEL).schema, options=_OPTIONS) as out:
+        for start, size in zip(ends, sizes, strict=False):
+            # Gathered range by range: the whole in order would be in memory once more.
+            out.write_batch(_batch(rows[order.slice(start, size)]))
+    return _Kept(file, sizes)
+
+
+def _batch(rows: pl.DataFrame) -> pa.RecordBatch:
+    table = rows.to_arrow(compat_level=_LEVEL).combine_chunks()
+    return pa.RecordBatch.from_arrays([column.chunk(0) for column in table.columns], schema=table.schema)
+
+
+def _ranges(kept: Sequence[Sequence[_Kept]], schemas: Sequence[pl.DataFrame], most: int) -> Iterator[Part]:
+    for place, stretches in enumerate(kept):
+        for each in stretches:
+            if each.sizes[0]:
+                yield tuple(
+                    _read([each], schema, 0, 1) if number == place else schema for number, schema in enumerate(schemas)
+                )
+    sizes = [sum(stretch) for stretch in zip(*(each.sizes for each in kept[0]), strict=True)]
+    first = 1
+    for end in range(2, len(sizes) + 1):
+        if end == len(sizes) or sum(sizes[first : end + 1]) > most:
+            yield tuple(_read(stretches, schema, first, end) for stretches, schema in zip(kept, schemas, strict=True))
+            first = end
+
+
+def _read(stretches: Sequence[_Kept], schema: pl.DataFrame, first: int, end: int) -> pl.DataFrame:
+    batches = [batch for each in stretches for batch in each.read(first, end)]
+    return pl.DataFrame(pa.Table.from_batches(batches)) if batches else schema
