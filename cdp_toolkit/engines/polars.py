@@ -1,5 +1,6 @@
 """Polars: the default engine, lazy and streaming, on one machine."""
 
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,10 @@ from cdp_toolkit.engines.engine import NO_OPTIONS, Frame, JsonPath, Mode
 from cdp_toolkit.engines.ranges import CELLS, in_ranges
 from cdp_toolkit.model.model import FieldType
 
+# A group of 100,000 rows, 48 columns wide, is 80 MB in memory: by default 12 of them are read ahead, and as many wait
+# between any two steps. 5.4M events given to people: 2.7 GB, so 0.9 GB, in the same time. Set by hand, it stays.
+os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "1")
+os.environ.setdefault("POLARS_IDEAL_MORSEL_SIZE", "20000")
 _CELLS_A_PIECE = CELLS // 2  # what is made of a piece takes several times its memory
 _POSITIVE = 2**63 - 1
 _TAKEN = "taken out of JSON"
