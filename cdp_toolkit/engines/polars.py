@@ -125,12 +125,12 @@ class PolarsEngine:
         rows = [_lazy(frame) for frame in frames]
         none = [nw.from_native(pl.LazyFrame(schema=each.collect_schema())) for each in rows]
 
-        def pieces() -> Iterator[pl.LazyFrame]:
+        def _pieces() -> Iterator[pl.LazyFrame]:
             with in_ranges(rows, by, most_cells=_CELLS_A_PIECE) as ranges:
                 for piece in ranges:
                     yield _lazy(make(*(nw.from_native(part.lazy()) for part in piece)))
 
-        return _made(_lazy(make(*none)).collect_schema(), pieces)
+        return _made(_lazy(make(*none)).collect_schema(), _pieces)
 
     def look_up(self, frame: Frame, known: Frame, *, on: str, by: str) -> Frame:
         """Add to rows what is known by a key; see ``Engine.look_up``.

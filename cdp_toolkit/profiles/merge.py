@@ -53,7 +53,7 @@ def merge_records(
         ``profile_id``, the entity's columns, ``source_keys`` (live records, in order) and ``records`` (how many).
     """
 
-    def merged(owned: Frame, *carried: Frame) -> Frame:
+    def _merged(owned: Frame, *carried: Frame) -> Frame:
         golden = _chosen(owned, entity, engine, policy or Policy(), nw.col)
         keys = engine.distinct(owned, by="profile_id", column="source_key").rename({"source_key": "source_keys"})
         profiles = golden.join(keys, on="profile_id", how="left").with_columns(
@@ -68,7 +68,7 @@ def merge_records(
             "source_key", "namespace", "value"
         )
         frames.append(own_records(values, ids, engine, is_live=False).drop("source_key"))
-    return engine.piecewise(frames, merged, by="profile_id")
+    return engine.piecewise(frames, _merged, by="profile_id")
 
 
 def own_records(records: Frame, ids: Frame, engine: Engine, *, is_live: bool = True) -> Frame:
