@@ -63,7 +63,7 @@ def clustered(frame: pl.LazyFrame, by: str, *, most_cells: int = CELLS) -> Itera
     """
     level = pl.CompatLevel.oldest()
     schema = pl.DataFrame(schema=frame.collect_schema()).to_arrow(compat_level=level).schema
-    with in_ranges([frame], by, most_cells=most_cells) as ranges:
+    with in_ranges([frame], by, most_cells=most_cells, is_whole=False) as ranges:
         parts = (part for (rows,) in ranges for part in rows.sort(by).iter_slices(_ROWS_A_BATCH))
         batches = (batch for part in parts for batch in part.to_arrow(compat_level=level).to_batches())
         yield pa.RecordBatchReader.from_batches(schema, batches)

@@ -214,7 +214,7 @@ class Engine(Protocol):
         frames
             Frames that have the key, never null, as an integer; the first has the most cells.
         make
-            Makes a frame of so many frames. What it makes of the rows of a key depends on no others.
+            Makes a frame with the key of so many frames. What it makes of the rows of a key depends on no others.
         by
             Column of the key.
 

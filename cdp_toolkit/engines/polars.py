@@ -128,7 +128,8 @@ class PolarsEngine:
         def _pieces() -> Iterator[pl.LazyFrame]:
             with in_ranges(rows, by, most_cells=_CELLS_A_PIECE) as ranges:
                 for piece in ranges:
-                    yield _lazy(make(*(nw.from_native(part.lazy()) for part in piece)))
+                    # In order, so that a table that lies in the order of the key takes the rows as they come.
+                    yield _lazy(make(*(nw.from_native(part.lazy()) for part in piece))).sort(by)
 
         return _made(_lazy(make(*none)).collect_schema(), _pieces)
 

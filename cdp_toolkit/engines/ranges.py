@@ -16,7 +16,7 @@ import pyarrow as pa
 
 # Rows times columns that are sorted in memory; a cell is 16 bytes in Polars, even if it is null: a quarter of a GB.
 CELLS = 2**24
-_RANGES, _SAMPLE = 256, 2**16
+_MOST_RANGES, _SAMPLE = 256, 2**16
 _LEVEL = pl.CompatLevel.oldest()
 _OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4")  # most of what is wide is null: a tenth of the bytes
 
@@ -24,7 +24,9 @@ Part = tuple[pl.DataFrame, ...]
 
 
 @contextmanager
-def in_ranges(frames: Sequence[pl.LazyFrame], by: str, *, most_cells: int = CELLS) -> Iterator[Iterator[Part]]:
+def in_ranges(
+    frames: Sequence[pl.LazyFrame], by: str, *, most_cells: int = CELLS, is_whole: bool = True
+) -> Iterator[Iterator[Part]]:
     """Run frames and give their rows by ranges of a key, the lowest first.
 
     Parameters
@@ -35,6 +37,8 @@ def in_ranges(frames: Sequence[pl.LazyFrame], by: str, *, most_cells: int = CELL
         A column of integers.
     most_cells
         About how many rows times columns of the first frame a range has, unless one key has more.
+    is_whole
+        Whether all rows of a key must be in one range; rows that come in order need not be put in order if not.
 
     Yields
     ------
@@ -53,18 +57,29 @@ def in_ranges(frames: Sequence[pl.LazyFrame], by: str, *, most_cells: int = CELL
         if height <= most[0]:
             yield iter([tuple(each.collect() for each in rows)])
             return
-        keys = rows[0].select(by).gather_every(-(-height // _SAMPLE)).collect()[by].drop_nulls().sort()
-        bounds = keys.gather_every(-(-max(1, keys.len()) // _RANGES))[1:].unique(maintain_order=True)
+        starts = range(0, height, most[0])
+        sample = rows[0].select(by).gather_every(-(-height // _SAMPLE)).collect()[by]
+        if not is_whole and sample.is_sorted() and _is_sorted(rows[0].select(by), starts):
+            yield ((rows[0].slice(start, most[0]).collect(),) for start in starts)
+            return
+        keys = sample.drop_nulls().sort()
+        ranges = min(_MOST_RANGES, 4 * len(starts))
+        bounds = keys.gather_every(-(-max(1, keys.len()) // ranges))[1:].unique(maintain_order=True)
         kept = []
         for each, file, size in zip(rows, files, most, strict=True):
             starts = range(0, max(1, _height(each)), size)
-            kept.append([_kept(each.slice(n, size), by, bounds, file.with_suffix(f".{n}")) for n in starts])
+            kept.append([_kept(each.slice(start, size), by, bounds, file.with_suffix(f".{start}")) for start in starts])
             file.unlink()
         yield _ranges(kept, schemas, most[0] // 2)  # while one is made, the one before is still read
 
 
 def _height(rows: pl.LazyFrame) -> int:
     return int(rows.select(pl.len()).collect().item())
+
+
+def _is_sorted(keys: pl.LazyFrame, starts: range) -> bool:
+    parts = (keys.slice(start, starts.step + 1).collect().to_series() for start in starts)  # with the first of the next
+    return all(part.is_sorted() for part in parts)
 
 
 class _Kept(NamedTuple):

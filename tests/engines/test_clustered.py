@@ -30,3 +30,14 @@ def test_rows_beyond_memory_come_in_the_same_order_as_few(most_cells):
 
     assert found["profile_id"] == sorted(KEYS, key=lambda key: -1 if key is None else key)
     assert sorted(found["place"]) == list(range(8))
+
+
+@pytest.mark.parametrize("keys", [[None, 1, 1, 1, 2, 3, 3, 2**62], [None, 1, 1, 3, 2, 4, 4, 2**62]])
+def test_rows_that_come_nearly_in_order_end_in_order(keys):
+    events = pl.DataFrame({"profile_id": keys, "place": range(8)}).lazy()
+
+    with clustered(events, "profile_id", most_cells=4) as reader:
+        found = reader.read_all().to_pydict()
+
+    assert found["profile_id"] == sorted(keys, key=lambda key: -1 if key is None else key)
+    assert sorted(found["place"]) == list(range(8))
