@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import narwhals as nw
 
 from cdp_toolkit.destinations.definition import Destination
+from cdp_toolkit.destinations.ledger import KEYS
 from cdp_toolkit.destinations.policies import Frequency, Holdout, Policies
 from cdp_toolkit.engines import Engine, Frame
 
@@ -118,16 +119,19 @@ def put_off(
             & (nw.col("outcome") == "delivered")
             & (nw.col("at") > nw.lit(as_of - timedelta(days=cap.days)))
         )
-        counted = ledger.filter(is_counted).group_by("profile_id").agg(_added=nw.len())
-        full = counted.filter(nw.col("_added") >= cap.most).select(_full_id="profile_id", _is_full=nw.lit(True))
+        counted = ledger.filter(is_counted).group_by("profile_id").agg(_added=nw.len().cast(nw.Int64))
         reason = nw.lit(f"at the cap of {cap.most} in {cap.days} days for {cap.channel}")
-        is_over = (nw.col("_action") == "add") & nw.col("_is_full").fill_null(False)
-        rows = changes.join(full, left_on="_profile_id", right_on="_full_id", how="left").with_columns(_over=is_over)
+        is_add = nw.col("_action") == "add"
+        now = is_add.cast(nw.Int64).cum_sum().over("_profile_id", order_by=KEYS)  # of several audiences the first ones
+        is_over = is_add & (now + nw.col("_added").fill_null(0) > cap.most)
+        rows = changes.join(
+            counted.rename({"profile_id": "_added_id"}), left_on="_profile_id", right_on="_added_id", how="left"
+        ).with_columns(_over=is_over)
         changes = rows.with_columns(
             _reason=nw.when(nw.col("_over")).then(reason).otherwise(nw.col("_reason")),
             _action=nw.when(nw.col("_over")).then(nw.lit("refuse")).otherwise(nw.col("_action")),
             _is_change=nw.col("_is_change") & ~nw.col("_over"),
-        ).drop("_over", "_is_full")
+        ).drop("_over", "_added")
     return changes
 
 

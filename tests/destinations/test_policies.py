@@ -161,6 +161,21 @@ def test_who_was_added_as_often_as_a_cap_allows_waits_and_is_added_later(world, 
     assert steps(late) == [("others", 1, "add", None)]
 
 
+def test_a_cap_holds_for_the_audiences_of_one_plan_together(world, steps, engine):
+    world.person(1, "buyers", "others")
+    world.person(2, "others")
+    policies = Policies(frequency=[{"channel": "email", "most": 1, "days": 7}])
+    capped = Guard(policies, caps=[(policies.frequency[0], ["out"])], ledger=engine.load(world.ledger))
+
+    plan = world.plan(mirror(audiences=["buyers", "others"]), guard=capped)
+
+    assert steps(plan) == [
+        ("buyers", 1, "add", None),
+        ("others", 1, "refuse", "at the cap of 1 in 7 days for email"),
+        ("others", 2, "add", None),
+    ]
+
+
 def test_a_cap_takes_nobody_off_who_is_there(world, engine):
     world.person(1, "buyers")
     world.activate(mirror())
