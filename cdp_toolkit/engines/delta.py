@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
@@ -15,7 +16,8 @@ from pyarrow.fs import FileSelector, FileType, PyFileSystem
 
 from cdp_toolkit.engines.engine import Mode
 
-WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=100_000)
+WRITER_ROWS = 100_000
+WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=WRITER_ROWS)
 """Readers hold some groups of rows at a time: of a million each, 48 columns wide, that was 2.5 GB."""
 
 
@@ -104,6 +106,28 @@ def commit_files(uri: str, folder: str, schema: pa.Schema, *, mode: Mode, option
             table = DeltaTable(uri, storage_options=dict(options) or None)
         schema = pa.schema(table.schema().to_arrow())
     table.create_write_transaction([*files], mode, Schema.from_arrow(schema))
+
+
+def add_rows(uri: str, folder: str, rows: pa.Table, hidden: str) -> None:
+    """Write rows as one more file of a table in a folder.
+
+    Parameters
+    ----------
+    uri
+        Folder of the table.
+    folder
+        Name below it, which no other write uses.
+    rows
+        The rows.
+    hidden
+        A column of them that is in the file alone: the table has no such column.
+    """
+    place = Path(uri, folder)
+    place.mkdir(parents=True)
+    frame = pl.DataFrame(rows)
+    frame.write_parquet(place / "rows.parquet", compression="lz4", row_group_size=WRITER_ROWS)
+    schema = pa.schema([field for field in rows.schema if field.name != hidden])
+    commit_files(uri, folder, schema, mode="append", options={})
 
 
 def _files(uri: str, folder: str, options: Mapping[str, str]) -> list[AddAction]:

@@ -1,9 +1,9 @@
 """By which rows two versions of a table may differ."""
 
-import narwhals as nw
 import pyarrow as pa
 
 from cdp_toolkit.engines import Frame, stretches
+from cdp_toolkit.lake.layers import layers_of
 from cdp_toolkit.lake.packed import Ids
 from cdp_toolkit.lake.reading import Reading
 from cdp_toolkit.lake.tables import table
@@ -29,7 +29,7 @@ class Comparing(Reading):
         rows before, rows now
             Rows that are in both versions may be among them, in both frames then.
         """
-        few = self._few_differing(name, before, now)
+        few = self._differing_layers(name, before, now) or self._few_differing(name, before, now)
         if few is not None:
             return few
         schemas = [self._schema(name, self.deltas.snapshot(name, version).schema) for version in (before, now)]
@@ -64,6 +64,20 @@ class Comparing(Reading):
         keys = stretches.differing(*(self._copy(name, version) for version in (before, now)))
         return None if keys is None or len(keys) > _MOST_KEYS else keys
 
+    def _differing_layers(self, name: str, before: int, now: int) -> tuple[Frame, Frame] | None:
+        """Return the rows of the keys of later files that the two do not share, where either has any."""
+        one, other = (layers_of(self.deltas.snapshot(name, version).files) for version in (before, now))
+        if not (one.changes or other.changes):
+            return None
+        if {*one.base} != {*other.base}:
+            return self.scan(name, before), self.scan(name, now)
+        known, schema = table(name, self.model), self.deltas.snapshot(name, now).schema
+        files = [each.file for each in {*one.changes} ^ {*other.changes}]
+        keys = self.engine.materialise(self._scan_changes(schema, files).select(*known.replaced_by).unique())
+        found = (self.find(name, keys, version) for version in (before, now))
+        was, is_now = (rows.join(keys, on=list(known.replaced_by), how="semi") for rows in found)
+        return was, is_now
+
     def _few_differing(self, name: str, before: int, now: int) -> tuple[Frame, Frame] | None:
         """Return the rows of the keys whose rows differ, where copies of both versions tell which those are."""
         if "://" in self.uri:
@@ -86,8 +100,3 @@ class Comparing(Reading):
         found = self.deltas.snapshot(name, version)
         files = [file.rpartition("/")[2] for file in found.files]
         return stretches.Copy(f"{self.uri}/{name}", version, files, found.schema)
-
-    def _plain(self, rows: pa.Table) -> Frame:
-        texts = [nw.col(field.name).cast(nw.String()) for field in rows.schema if pa.types.is_dictionary(field.type)]
-        frame = self.engine.load(rows)
-        return frame.with_columns(*texts) if texts else frame

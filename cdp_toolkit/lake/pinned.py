@@ -100,6 +100,23 @@ class Pinned:
         """
         return self._store.take(name, ids, columns, self._pinned(name))
 
+    def find(self, name: str, keys: Frame) -> Frame:
+        """Return the rows of some keys, at the version that ``scan`` would read.
+
+        Parameters
+        ----------
+        name
+            Folder and name of a table that lies in the order of a key.
+        keys
+            The keys, in a column of the name of the key; already run, and few beside the rows.
+
+        Returns
+        -------
+        Frame
+            The rows, run.
+        """
+        return self._store.find(name, keys, self._pinned(name))
+
     def exists(self, name: str) -> bool:
         """Tell whether there is a version to scan.
 

@@ -95,6 +95,22 @@ class OpenRun(Since):
         self._written[name] = self._store.append(name, frame, base=base)
         return self.scan(name)
 
+    def change(self, name: str, rows: Frame, keys: Frame) -> None:
+        """Write rows of a table in the place of those that have the same keys.
+
+        Parameters
+        ----------
+        name
+            Folder and name of a table that lies in the order of a key.
+        rows
+            All rows that the keys have from now on.
+        keys
+            Whose rows are replaced: the columns of ``Table.replaced_by``.
+        """
+        base = self._pinned(name)
+        assert base is not None  # noqa: S101 - who changes rows has read them
+        self._written[name] = self._store.change(name, rows, keys, base=base)
+
     def remove(self, name: str, column: str, values: Sequence[str]) -> None:
         """Take a few rows out of a table; only the files that hold them are written anew.
 

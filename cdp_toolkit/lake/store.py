@@ -2,21 +2,27 @@
 
 from collections.abc import Sequence
 
+import narwhals as nw
 import pyarrow as pa
 from deltalake import DeltaTable, WriterProperties, write_deltalake
 
 from cdp_toolkit.engines import Frame
-from cdp_toolkit.engines.delta import commit_files
+from cdp_toolkit.engines.delta import add_rows, commit_files, new_folder
 from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.lake.comparing import Comparing
+from cdp_toolkit.lake.layers import GONE, laid, layers_of, name_of, with_gone
 from cdp_toolkit.lake.spool import Spool
 from cdp_toolkit.lake.tables import table
 
 _ROWS_A_GROUP = 1024
+_MOST_CHANGES = 8  # files laid over a table; each is read by whoever looks something up
 
 
 class Store(Comparing):
     """Tables on disk, as they are read and written; see ``Reading`` for how it is opened."""
+
+    most_laid = 0.2
+    """Above this share of the rows of a table, changes are no longer laid over it: it is written anew."""
 
     def replace(self, name: str, frame: Frame) -> int:
         """Write a table anew; the version counts once a run names it.
@@ -54,9 +60,62 @@ class Store(Comparing):
         int
             The version written.
         """
+        on = table(name, self.model).replaced_by
+        if layers_of(self.deltas.snapshot(name, base).files).changes:
+            rows = self.engine.materialise(frame)
+            keys = self.engine.materialise(rows.select(*on).unique())
+            there = self.find(name, keys, base).join(keys, on=list(on), how="semi")
+            return self.change(name, nw.concat([there, rows.select(*there.collect_schema().names())]), keys, base=base)
         self._drop_uncommitted(name, base)
         self.engine.sink(frame, f"{self.uri}/{name}", mode="append", options=self.options)
         self.deltas.join_small(name)
+        return self.head(name)
+
+    def change(self, name: str, rows: Frame, keys: Frame, *, base: int) -> int:
+        """Write rows in the place of those that have the same keys; the new version counts once a run names it.
+
+        A file of them is laid over the table (see ``layers``), until such files have so many rows that it is time to
+        write the table anew. In an object store it is written anew each time.
+
+        Parameters
+        ----------
+        name
+            Folder and name of a table that lies in the order of a key.
+        rows
+            All rows that the keys have from now on.
+        keys
+            Whose rows are replaced: the columns of ``Table.replaced_by``.
+        base
+            The version that is changed.
+
+        Returns
+        -------
+        int
+            The version written.
+        """
+        known, found = table(name, self.model), self.deltas.snapshot(name, base)
+        on, layers = list(known.replaced_by), layers_of(found.files)
+        columns = found.schema.names
+        rows = self.engine.materialise(rows.select(*columns))
+        keys = self.engine.materialise(keys.select(*on).unique())
+        most = self.most_laid * (found.rows - layers.rows)
+        if "://" in self.uri or self._count(rows) + sum(each.rows for each in layers.changes) > most:
+            left = self.scan(name, base).select(*columns).join(keys, on=on, how="anti")
+            return self.replace(name, nw.concat([left, rows]))
+        self._drop_uncommitted(name, base)
+        gone = keys.join(rows.select(*on).unique(), on=on, how="anti")
+        told = [rows.with_columns(nw.lit(False).alias(GONE)), gone.with_columns(nw.lit(True).alias(GONE))]
+        place, first = len(layers.changes) + len(layers.taken_in) + 1, None
+        if len(layers.changes) >= _MOST_CHANGES:
+            first = layers.changes[0].first
+            before = laid(
+                layers.changes, [self._scan_changes(found.schema, [each.file]) for each in layers.changes], on
+            )
+            told.append(before.join(keys, on=on, how="anti"))
+        written = pa.concat_tables(map(self.engine.collect, told), promote_options="permissive")
+        written = written.select([*columns, GONE]).cast(with_gone(found.schema)).sort_by(str(known.clustered_by))
+        folder = name_of(place, first or place, len(written), new_folder())
+        add_rows(f"{self.uri}/{name}", folder, written, GONE)
         return self.head(name)
 
     def remove(self, name: str, column: str, values: Sequence[str], *, base: int) -> int:
@@ -78,6 +137,8 @@ class Store(Comparing):
         int
             The version written.
         """
+        if layers_of(self.deltas.snapshot(name, base).files).changes:
+            return self.replace(name, self.scan(name, base).filter(~nw.col(column).is_in(list(values))))
         self._drop_uncommitted(name, base)
         spelt = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
         delta = self.deltas.at(name, self.head(name))

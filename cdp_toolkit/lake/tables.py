@@ -43,6 +43,8 @@ class Table:
         they lie as they come.
     is_packed
         Whether it holds many profiles in a row, as bits; it is read as one row a profile all the same.
+    is_changed_by_key
+        Whether rows are replaced one by one, by the key, and not all together that lie together.
     """
 
     name: str
@@ -52,6 +54,15 @@ class Table:
     columns: Mapping[str, str] = field(default_factory=dict)
     clustered_by: str | None = None
     is_packed: bool = False
+    is_changed_by_key: bool = False
+
+    @property
+    def replaced_by(self) -> tuple[str, ...]:
+        """Columns by whose values rows are replaced; none where rows lie as they come."""
+        if self.is_changed_by_key:
+            return self.key
+        entity = ("entity",) if "entity" in self.columns else ()
+        return () if self.clustered_by is None else (*entity, self.clustered_by)
 
 
 _TABLES = (
@@ -71,24 +82,31 @@ _TABLES = (
     Table("identity/evidence", "an identity of a record in the form that is compared, or the reason why it identifies nobody", "stitch",
           ("source_key", "namespace", "value"),
           {"entity": "text", "source_key": "text", "record_key": "integer", "namespace": "text", "value": "text",
-           "value_key": "integer", "seen_at": "timestamp", "reason": "text"}),
+           "value_key": "integer", "seen_at": "timestamp", "reason": "text"}, clustered_by="record_key"),
     Table("identity/links", "a record and the first record with the same identity", "stitch",
           ("entity", "record_key", "value_key"),
-          {"entity": "text", "record_key": "integer", "hub_key": "integer", "namespace": "text", "value_key": "integer"}),
+          {"entity": "text", "record_key": "integer", "hub_key": "integer", "namespace": "text", "value_key": "integer"}, clustered_by="record_key"),
     Table("identity/refused_links", "an identity that does not link its record, with the reason", "stitch",
           ("entity", "source_key", "namespace", "value"),
           {"entity": "text", "source_key": "text", "record_key": "integer", "namespace": "text", "value": "text",
-           "value_key": "integer", "reason": "text", "kind": "text"}),
+           "value_key": "integer", "reason": "text", "kind": "text"}, clustered_by="record_key"),
     *(
         Table(f"identity/{entity}_ids", f"a record of {entity} and the profile it belongs to", "stitch",
               ("source_key",),
               {"source_key": "text", "record_key": "integer", "profile_id": "integer", "is_deleted": "boolean",
-               "since": "timestamp"})
+               "since": "timestamp"}, clustered_by="record_key")
         for entity in ("person", "account", "opportunity", "campaign", "marketing_list")
     ),
     Table("identity/clusters", "a record and the records that it could be one with, had no link been refused", "stitch",
           ("entity", "record_key"),
-          {"entity": "text", "record_key": "integer", "cluster": "integer"}),
+          {"entity": "text", "record_key": "integer", "cluster": "integer"}, clustered_by="record_key"),
+    Table("identity/members", "a record and the cluster that it is in, in the order of clusters", "stitch",
+          ("entity", "record_key"),
+          {"entity": "text", "cluster": "integer", "record_key": "integer"}, clustered_by="cluster"),
+    Table("identity/carriers", "an identity that a record carries, in the order of identities", "stitch",
+          ("entity", "value_key", "record_key"),
+          {"entity": "text", "value_key": "integer", "record_key": "integer", "namespace": "text", "check": "integer",
+           "instance": "text"}, clustered_by="value_key", is_changed_by_key=True),
     Table("identity/proposals", "two profiles that are probably one, each named by a record", "stitch",
           ("entity", "one_key", "other_key"),
           {"entity": "text", "one_key": "text", "other_key": "text", "probability": "number", "evidence": "text",
@@ -98,14 +116,14 @@ _TABLES = (
           {"entity": "text", "namespace": "text", "value": "text", "value_key": "integer", "canonical_key": "integer"}),
     Table("identity/aliases", "a profile id that was given up, and the profile it means now", "stitch",
           ("entity", "alias_id"),
-          {"entity": "text", "alias_id": "integer", "profile_id": "integer", "since": "timestamp"}),
+          {"entity": "text", "alias_id": "integer", "profile_id": "integer", "since": "timestamp"}, clustered_by="alias_id"),
     Table("identity/history", "a profile that was merged, split, took records over or is gone", "stitch",
           ("entity", "profile_id", "other_id", "changed_at"),
           {"entity": "text", "profile_id": "integer", "change": "text", "other_id": "integer", "because": "text",
            "changed_at": "timestamp"}),
     Table("identity/identities", "an identity and the profile it belongs to", "stitch",
           ("entity", "namespace", "value"),
-          {"entity": "text", "namespace": "text", "value": "text", "value_key": "integer", "profile_id": "integer"}),
+          {"entity": "text", "namespace": "text", "value": "text", "value_key": "integer", "profile_id": "integer"}, clustered_by="value_key"),
     Table("identity/account_matches", "a person without an account and the account that most speaks for", "stitch",
           ("profile_id",),
           {"profile_id": "integer", "account_id": "integer", "score": "number", "evidence": "text",

@@ -17,7 +17,7 @@ def lake(tmp_path, engine):
     return Lake(tmp_path / "lake", engine=engine)
 
 
-IDS = {"source_key": ["1@a.B", "2@a.B"], "profile_id": [1, 2]}
+IDS = {"source_key": ["1@a.B", "2@a.B"], "record_key": [1, 2], "profile_id": [1, 2]}
 
 
 def test_what_a_run_writes_is_read_only_after_it_ended(lake, frame, rows):
@@ -35,7 +35,7 @@ def test_a_lake_may_lie_in_a_folder_with_blanks_and_accents_in_its_name(tmp_path
 
     with lake.run("stitch") as run:
         run.append("identity/person_ids", frame(IDS))
-        run.append("identity/person_ids", frame({"source_key": ["4@a.B"], "profile_id": [4]}))
+        run.append("identity/person_ids", frame({"source_key": ["4@a.B"], "record_key": [4], "profile_id": [4]}))
 
     assert rows(lake.scan("identity/person_ids"), "profile_id") == [1, 2, 4]
 
@@ -56,7 +56,7 @@ def test_rows_of_a_run_that_failed_do_not_come_back_with_the_next_append(lake, f
     with pytest.raises(RuntimeError):
         _break_off(lake, frame)
     with lake.run("stitch") as run:
-        run.append("identity/person_ids", frame({"source_key": ["4@a.B"], "profile_id": [4]}))
+        run.append("identity/person_ids", frame({"source_key": ["4@a.B"], "record_key": [4], "profile_id": [4]}))
 
     assert rows(lake.scan("identity/person_ids"), "profile_id") == [1, 2, 4]
 
@@ -64,7 +64,7 @@ def test_rows_of_a_run_that_failed_do_not_come_back_with_the_next_append(lake, f
 def test_a_run_may_append_twice_to_one_table(lake, frame, rows):
     with lake.run("stitch") as run:
         run.append("identity/person_ids", frame(IDS))
-        run.append("identity/person_ids", frame({"source_key": ["4@a.B"], "profile_id": [4]}))
+        run.append("identity/person_ids", frame({"source_key": ["4@a.B"], "record_key": [4], "profile_id": [4]}))
 
     assert rows(lake.scan("identity/person_ids"), "profile_id") == [1, 2, 4]
 
@@ -193,7 +193,7 @@ def test_a_verb_that_runs_seldom_finds_all_rows_that_came_since_however_often_fi
 
 def _break_off(lake, frame):
     with lake.run("stitch") as run:
-        run.append("identity/person_ids", frame({"source_key": ["3@a.B"], "profile_id": [3]}))
+        run.append("identity/person_ids", frame({"source_key": ["3@a.B"], "record_key": [3], "profile_id": [3]}))
         raise RuntimeError("power cut")
 
 
@@ -226,7 +226,10 @@ def test_many_small_files_become_few_and_hold_the_same(lake, rows):
 
 def _append(lake, frame, number):
     with lake.run("stitch") as run:
-        run.append("identity/person_ids", frame({"source_key": [f"{number}@a.B"], "profile_id": [number]}))
+        run.append(
+            "identity/person_ids",
+            frame({"source_key": [f"{number}@a.B"], "record_key": [number], "profile_id": [number]}),
+        )
 
 
 def test_a_table_that_is_appended_to_again_and_again_keeps_few_files(lake, frame, rows):
