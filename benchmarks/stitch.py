@@ -26,8 +26,7 @@ STEPS = {
     "keys": "our stitch: identities in Parquet to the component of each record, in memory",
     "duckdb": "the same stitch on DuckDB",
     "mapped": "our stitch with links, refusals, ids and the map of identifiers written",
-    "changed": "what 1 % of changed records do to the components, linked anew, in memory",
-    "compared": "the same, with the changed records found by comparing all identities",
+    "new": "1 % of new records after a full stitch, looked up in the index that it left, all that changes written",
     "splink_integers": "Splink's clustering on ready integers, in DuckDB",
     "splink": "Splink's clustering on the same links between strings, in DuckDB",
 }
@@ -189,71 +188,64 @@ def run_mapped(home: Path, out: Path) -> None:
     records = engine.scan([str(home / "own.parquet")], schema).select("source_key", is_deleted=nw.lit(False))
     evidence = Evidence(engine.scan(files, schema), records, ("person_key", "email", "ecid"))
 
-    def keep(name: str, rows: Any) -> Any:
-        rows.to_native().sink_parquet(out / f"{name}.parquet")
-        return engine.scan([str(out / f"{name}.parquet")], pq.read_schema(out / f"{name}.parquet"))
+    class Shelf:
+        """Files beside each other; without the index, which ``new`` is about."""
+
+        def keep(self, name: str, rows: Any) -> Any:
+            if name in {"carriers", "members"}:
+                return rows
+            rows.to_native().sink_parquet(out / f"{name}.parquet")
+            return engine.scan([str(out / f"{name}.parquet")], pq.read_schema(out / f"{name}.parquet"))
+
+        def change(self, name: str, rows: Any, keys: Any) -> None:
+            """Not called the first time."""
 
     stitcher = Stitcher(IdentityRules(), engine, dt.datetime(2026, 5, 1, tzinfo=dt.UTC))
-    stitcher.stitch("person", evidence, None, keep)
+    stitcher.stitch("person", evidence, None, Shelf())
     started.report(identifiers=pq.read_metadata(out / "identities.parquet").num_rows)
 
 
-def run_compared(home: Path, out: Path) -> None:
-    """Give every hundredth record another address, find which those are, and link what that reaches."""
-    run_changed(home, out, is_known=False)
-
-
-def run_changed(home: Path, out: Path, *, is_known: bool = True) -> None:
-    """Give every hundredth record another address, and link anew what that reaches."""
+def run_new(home: Path, out: Path) -> None:
+    """Hold every hundredth record back, stitch the others into a lake, and then add those."""
     import datetime as dt
 
     import narwhals as nw
-    import polars as pl
-    import polars_hash as plh
     import pyarrow.parquet as pq
 
     from cdp_toolkit.engines import open_engine
     from cdp_toolkit.identity import IdentityRules
-    from cdp_toolkit.identity.ids import number_profiles
-    from cdp_toolkit.identity.incremental import find_affected
-    from cdp_toolkit.identity.resolve import resolve
+    from cdp_toolkit.identity.incremental import Came
+    from cdp_toolkit.identity.stitch import Evidence, Stitcher
+    from cdp_toolkit.lake import Lake
+    from cdp_toolkit.pipeline.kept import EVIDENCE, LakeShelf, Told, past_of
 
-    engine, rules, at = open_engine("polars"), IdentityRules(), dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
-    files = [str(file) for file in sorted(home.glob("*.parquet"))]
+    engine, namespaces = open_engine("polars"), ("person_key", "email", "ecid")
+    stitcher = Stitcher(IdentityRules(), engine, dt.datetime(2026, 5, 1, tzinfo=dt.UTC))
+    lake, files = Lake(out / "lake", engine=engine), [str(file) for file in sorted(home.glob("*.parquet"))]
     schema = pq.read_schema(files[0])
-    is_changed = pl.col("record_key") % 100 == 7
-    moved = pl.format("new.{}", "value")
-    spelt = pl.format("email:{}", moved)
-    key = plh.col("spelt").nchash.xxhash64(seed=42).reinterpret(signed=True) & (2**63 - 1)
-    addresses = pl.scan_parquet(home / "email.parquet").with_columns(spelt=spelt)
-    addresses = addresses.with_columns(
-        value=pl.when(is_changed).then(moved).otherwise("value"),
-        value_key=pl.when(is_changed).then(key).otherwise("value_key"),
-    )
-    addresses.drop("spelt").sink_parquet(out / "email.parquet")
-    before = engine.scan(files, schema)
-    now = engine.scan(
-        [str(out / "email.parquet"), *(file for file in files if not file.endswith("email.parquet"))], schema
-    )
-    records = engine.scan([str(home / "own.parquet")], schema).select(
-        "source_key", "record_key", is_deleted=nw.lit(False)
-    )
-    first = resolve(before, records, rules, engine)
-    ids = engine.materialise(number_profiles(records, first.components, None, engine, as_of=at))
-    clusters = engine.materialise(first.clusters)
-    known = (
-        engine.materialise(records.filter(nw.col("record_key") % 100 == 7).select("record_key")) if is_known else None
-    )
+    is_new = nw.col("record_key") % 100 == 7
+    said = engine.scan(files, schema).with_columns(reason=nw.lit(None, nw.String))
+    own = engine.scan([str(home / "own.parquet")], schema)
+    records = own.select("source_key", "record_key", is_deleted=nw.lit(False))
+    full = Clock()
+    with lake.run("stitch") as run:
+        before = run.replace(EVIDENCE, said.filter(~is_new)).drop("reason")
+        stitcher.stitch("person", Evidence(before, records.filter(~is_new), namespaces), None, LakeShelf(run, "person"))
+    full.stop()
+    said.filter(is_new).to_native().sink_parquet(out / "said.parquet")
+    records.filter(is_new).to_native().sink_parquet(out / "records.parquet")
     started = Clock()
-    affected = find_affected(
-        now, before, clusters, ids, records.drop("source_key"), rules=rules, engine=engine, changed=known
+    rows, who = (
+        engine.materialise(engine.scan([str(out / name)], pq.read_schema(out / name)))
+        for name in ("said.parquet", "records.parquet")
     )
-    found = resolve(now, records, rules, engine, only=affected)
-    own, others = engine.among(ids, "record_key", affected), ids.join(affected, on="record_key", how="anti")
-    again = number_profiles(
-        engine.among(records, "record_key", affected), found.components, own, engine, as_of=at, in_use=others
-    )
-    started.report(affected=engine.collect(affected).num_rows, numbered=engine.collect(again).num_rows)
+    keys = engine.materialise(who.select("record_key"))
+    with lake.run("stitch") as run:
+        past = past_of(lake, "person")
+        run.change(EVIDENCE, rows, keys.with_columns(entity=nw.lit("person")))
+        shelf = LakeShelf(run, "person", Told(keys, rows))
+        looked_at = stitcher.update("person", Came(keys, rows, who), past, namespaces, shelf)
+    started.report(new=len(engine.collect(keys)), looked_at=looked_at, full_s=full.seconds)
 
 
 def run_splink(home: Path, out: Path) -> None:
@@ -303,7 +295,13 @@ class Clock:
         """Take the time."""
         self._took = (time.perf_counter() - self._began[0], time.process_time() - self._began[1])
 
-    def report(self, **found: int) -> None:
+    @property
+    def seconds(self) -> float:
+        """How long it took until it was stopped."""
+        assert self._took is not None
+        return self._took[0]
+
+    def report(self, **found: float) -> None:
         """Print what was measured and end the process: freeing memory is nobody's concern."""
         if self._took is None:
             self.stop()
@@ -352,6 +350,12 @@ def show(found: dict[str, dict[str, Any] | None], options: argparse.Namespace) -
         figures = (f"{each['seconds']:.2f}", f"{each['cpu_s']:.2f}", f"{each['peak_mb']:,.0f}", ratio)
         table.add_row(step, STEPS[step], *figures)
     Console(width=140).print(table)
+    if new := found.get("new"):
+        ways = {"mapped": "writing everything", "keys": "linking everything in memory"}
+        for step, what in ways.items():
+            if whole := found.get(step):
+                print(f"1 % of new records took {new['seconds'] / whole['seconds']:.1%} of {what}.")
+        print(f"The full stitch that left the index took {new['full_s']:.1f} s.")
     versions = {"python": sys.version.split()[0], **{package: version(package) for package in PACKAGES}}
     print(json.dumps({"benchmark": "stitch", "persons": options.persons, "cpus": os.cpu_count(), "load": os.getloadavg(),
                       "versions": versions, "steps": found}))  # fmt: skip

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.identity.definition import IdentityRules
 from cdp_toolkit.identity.graph import settle_links
-from cdp_toolkit.identity.links import Links, link_records
+from cdp_toolkit.identity.links import carriers_of, link_among
 
 
 class Resolved(NamedTuple):
@@ -18,7 +18,7 @@ class Resolved(NamedTuple):
 
 
 def resolve(
-    identities: Frame, records: Frame, rules: IdentityRules, engine: Engine, *, only: Frame | None = None
+    identities: Frame, records: Frame, rules: IdentityRules, engine: Engine, *, carriers: Frame | None = None
 ) -> Resolved:
     """Find the links of one entity.
 
@@ -32,9 +32,9 @@ def resolve(
         Which identities link, and which values are to be unique.
     engine
         Finds components.
-    only
-        The records to link, ``record_key``, where no others can change; all by default. Whether a
-        value is on too many records is still told by all that carry it.
+    carriers
+        Where these records are whole clusters and not all there are: all who carry one of their values, of
+        ``carriers_of``, by whom it is told whether a value is on too many records.
 
     Returns
     -------
@@ -42,15 +42,6 @@ def resolve(
         Links and refused links of these records. Records of one cluster can only become one with each other, whatever
         the rules refuse: what does not touch a cluster does not change it.
     """
-    if only is None:
-        found, own = link_records(identities, rules, engine), identities
-    else:
-        # Keys first: what our own records say is among what all carriers of their values say.
-        values = engine.materialise(engine.among(identities, "record_key", only).select("value_key").unique())
-        carriers = engine.materialise(engine.among(identities, "value_key", values))
-        own = engine.materialise(engine.among(carriers, "record_key", only))
-        found = link_records(carriers, rules, engine)
-        found = Links(*(frame.join(only, on="record_key", how="semi") for frame in found))
-        records = engine.among(records, "record_key", only)
-    graph = settle_links(found, own, records, rules, engine)
+    among = carriers_of(identities, engine) if carriers is None else carriers
+    graph = settle_links(link_among(identities, among, rules, engine), identities, records, rules, engine)
     return Resolved(graph.kept, graph.refused, graph.components, graph.clusters)

@@ -1,26 +1,30 @@
 """The step of a stitch that says which records are one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import partial
+from typing import NamedTuple
 
 import narwhals as nw
 
-from cdp_toolkit.engines import Frame
+from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.entities.latest import rows_of
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.evidence import derive_identities
+from cdp_toolkit.identity.incremental import Came, find_changes
 from cdp_toolkit.identity.judgements import Judgement, judged_identities
+from cdp_toolkit.identity.past import Past
 from cdp_toolkit.identity.proposals import decide, probable_identities, propose
-from cdp_toolkit.identity.stitch import Evidence, Past, Stitcher
+from cdp_toolkit.identity.stitch import Evidence, Stitcher
 from cdp_toolkit.identity.values import Values, add_spellings, settle_values
 from cdp_toolkit.lake import Lake, OpenRun
 from cdp_toolkit.lake.tables import TABLES
+from cdp_toolkit.pipeline.kept import EVIDENCE, LakeShelf, Told, past_of
 from cdp_toolkit.profiles.build import PROFILES
 
 IDENTIFIED_BY = ("entities/identities", *(f"entities/{entity}" for entity in PROFILES))
 """Tables that decide which records are one."""
 
-IDENTITY_TABLES = ("links", "refused_links", "clusters", "identities", "aliases")
+_MOST_CHANGED = 0.3  # above this share of the records, looking at all of them is as quick as looking for what changed
 
 
 def stitch_identities(
@@ -41,44 +45,112 @@ def stitch_identities(
     as_of
         Time of the run, in UTC.
     """
-    before = run.before()
+    engine, past = lake.engine, {entity: past_of(lake, entity) for entity in PROFILES}
     values = _settle_values(run, lake, rules, judgements)
-    values = values._replace(judged=run.replace("identity/evidence", values.judged))
     run.replace("identity/spellings", values.spellings)
-    proposals = [_propose(run, lake, rules, entity) for entity in rules.probable]
-    stitcher = Stitcher(rules, lake.engine, as_of)
-    looked_at = {
-        entity: stitcher.stitch(
-            entity,
-            _evidence(run.scan, lake, entity, run.scan),
-            _past(lake, entity, before),
-            partial(_keep, run, entity),
-        )
-        for entity in PROFILES
-    }
-    run.append("identity/refused_links", values.refused.with_columns(kind=nw.lit("value")))
-    if run.rows("identity/spellings"):
-        spelt = add_spellings(run.scan("identity/identities"), run.scan("identity/spellings"))
-        run.replace("identity/identities", spelt)
+    # worked out once and read several times: what differs from the last run is a part of it
+    with engine.set_aside(values.judged) as judged:
+        proposals = [_propose(run, engine, rules, entity, judged) for entity in rules.probable]
+        evidence = nw.concat([judged, *(found.sure for found in proposals)])
+        step = _Step(run, lake, Stitcher(rules, engine, as_of), past, evidence)
+        changed = _changed(step)
+        if changed is None:
+            _stitch(step)
+        else:
+            _update(step, changed)
+    _add_spellings(run, lake, is_whole=changed is None)
     if proposals or run.exists("identity/proposals"):
         told = [
-            decide(found, run.scan(f"identity/{entity}_ids"))
+            decide(found.pairs, run.scan(f"identity/{entity}_ids"))
             for entity, found in zip(rules.probable, proposals, strict=True)
         ]
         run.replace("identity/proposals", nw.concat(told) if told else run.scan("identity/proposals").head(0))
-    again = [rows for rows in looked_at.values() if rows is not None]
-    if len(again) == len(looked_at):
-        run.notes.append(f"{sum(again)} records were linked anew; all others are as they were.")
 
 
-def _propose(run: OpenRun, lake: Lake, rules: IdentityRules, entity: str) -> Frame:
+class _Proposed(NamedTuple):
+    """Pairs that are probably one, and the identities by which those are linked that are sure enough."""
+
+    pairs: Frame
+    sure: Frame
+
+
+class _Step(NamedTuple):
+    """What the two ways to stitch need."""
+
+    run: OpenRun
+    lake: Lake
+    stitcher: Stitcher
+    past: Mapping[str, Past | None]
+    evidence: Frame
+
+
+def _stitch(step: _Step) -> None:
+    """Look at all records."""
+    run, namespaces = step.run, tuple(step.lake.model.namespaces)
+    told = run.replace(EVIDENCE, step.evidence)
+    for entity in PROFILES:
+        now = Evidence(_said(told, entity), run.scan(f"entities/{entity}"), namespaces)
+        step.stitcher.stitch(entity, now, step.past[entity], LakeShelf(run, entity))
+    refused = told.filter(~nw.col("reason").is_null()).with_columns(kind=nw.lit("value"))
+    run.append("identity/refused_links", refused.select(*TABLES["identity/refused_links"].columns))
+
+
+def _update(step: _Step, changed: Mapping[str, Frame]) -> None:
+    """Look at the records that a change can reach."""
+    run, engine, looked_at = step.run, step.lake.engine, 0
+    for entity, keys in changed.items():
+        past = step.past[entity]
+        if past is None or not rows_of(keys, engine):
+            continue
+        own = step.evidence.filter(nw.col("entity") == entity)
+        told = engine.materialise(engine.among(own, "record_key", keys))
+        run.change(EVIDENCE, told, keys.with_columns(entity=nw.lit(entity)))
+        records = engine.among(_keyed(run.scan(f"entities/{entity}"), engine), "record_key", keys)
+        came = Came(keys, told.filter(nw.col("reason").is_null()), engine.materialise(records))
+        namespaces = tuple(step.lake.model.namespaces)
+        shelf = LakeShelf(run, entity, Told(keys, told))
+        looked_at += step.stitcher.update(entity, came, past, namespaces, shelf)
+    run.notes.append(f"{looked_at} records were linked anew; all others are as they were.")
+
+
+def _changed(step: _Step) -> dict[str, Frame] | None:
+    """Return the keys of the records that differ from the last run, by entity; None if all are to be looked at."""
+    run, lake, engine = step.run, step.lake, step.lake.engine
+    if run.read_before() is None or not all(each is not None and each.said for each in step.past.values()):
+        return None
+    found = {}
+    for entity in PROFILES:
+        before, now = (frame.filter(nw.col("entity") == entity) for frame in (lake.scan(EVIDENCE), step.evidence))
+        records, ids = _keyed(run.scan(f"entities/{entity}"), engine), lake.scan(f"identity/{entity}_ids")
+        found[entity] = find_changes(before, now, records, ids, engine)
+    count = sum(rows_of(keys, engine) for keys in found.values())
+    return found if count <= _MOST_CHANGED * sum(run.rows(f"entities/{entity}") for entity in PROFILES) else None
+
+
+def _keyed(records: Frame, engine: Engine) -> Frame:
+    return engine.key64(records.select("source_key", "is_deleted"), {"record_key": "source_key"})
+
+
+def _said(evidence: Frame, entity: str) -> Frame:
+    return evidence.filter(nw.col("reason").is_null(), nw.col("entity") == entity)
+
+
+def _add_spellings(run: OpenRun, lake: Lake, *, is_whole: bool) -> None:
+    """Let identities be found as records wrote them; where any did, the table is written anew."""
+    name, spellings = "identity/identities", "identity/spellings"
+    mapped, was_spelt = run.scan(name), not is_whole and lake.rows(spellings)
+    if was_spelt:
+        mapped = mapped.join(lake.scan(spellings), on=["entity", "namespace", "value_key"], how="anti")
+    if was_spelt or run.rows(spellings):
+        run.replace(name, add_spellings(mapped, run.scan(spellings)))
+
+
+def _propose(run: OpenRun, engine: Engine, rules: IdentityRules, entity: str, judged: Frame) -> _Proposed:
     """Propose profiles that are probably one, and let those that are sure enough be linked."""
-    own = run.scan("identity/evidence").filter(nw.col("reason").is_null(), nw.col("entity") == entity)
-    found = lake.engine.materialise(propose(entity, own, run.scan(f"entities/{entity}"), rules, lake.engine))
-    sure = probable_identities(found, rules.probable[entity], lake.engine)
-    judged = sure.with_columns(reason=nw.lit(None, nw.String))
-    run.append("identity/evidence", judged.select(*TABLES["identity/evidence"].columns))
-    return found
+    found = propose(entity, _said(judged, entity), run.scan(f"entities/{entity}"), rules, engine)
+    pairs = engine.materialise(found)
+    sure = probable_identities(pairs, rules.probable[entity], engine).with_columns(reason=nw.lit(None, nw.String))
+    return _Proposed(pairs, engine.materialise(sure.select(*judged.collect_schema().names())))
 
 
 def _settle_values(run: OpenRun, lake: Lake, rules: IdentityRules, judgements: Sequence[Judgement]) -> Values:
@@ -99,31 +171,3 @@ def _records(run: OpenRun) -> Frame:
     return nw.concat(
         run.scan(f"entities/{entity}").select("source_key", entity=nw.lit(entity)) for entity in PROFILES
     )  # fmt: skip
-
-
-def _evidence(scan: Callable[[str], Frame], lake: Lake, entity: str, evidence: Callable[[str], Frame]) -> Evidence:
-    records = scan(f"entities/{entity}").select("source_key", "is_deleted")
-    identities = evidence("identity/evidence").filter(nw.col("reason").is_null(), nw.col("entity") == entity)
-    return Evidence(identities, records, tuple(lake.model.namespaces))
-
-
-def _past(lake: Lake, entity: str, before: Callable[[str], Frame] | None) -> Past | None:
-    """Return what the last run read and wrote, as the lake still shows it while this one writes."""
-    if not lake.exists("identity/clusters"):
-        return None
-    tables = {name: lake.scan(f"identity/{name}").filter(nw.col("entity") == entity) for name in IDENTITY_TABLES}
-    tables["ids"] = lake.scan(f"identity/{entity}_ids")
-    tables["refused_links"] = tables["refused_links"].filter(nw.col("kind") == "link")
-    spelt = lake.scan("identity/spellings")
-    tables["identities"] = tables["identities"].join(spelt, on=["entity", "namespace", "value_key"], how="anti")
-    return Past(tables, None if before is None else _evidence(before, lake, entity, lake.scan))
-
-
-def _keep(run: OpenRun, entity: str, name: str, rows: Frame) -> Frame:
-    if name == "ids":
-        return run.replace(f"identity/{entity}_ids", rows)
-    table = f"identity/{name}"
-    is_first = entity == PROFILES[0] and name != "history"
-    rows = rows.with_columns(entity=nw.lit(entity)).select(*TABLES[table].columns)
-    whole = run.replace(table, rows) if is_first else run.append(table, rows)
-    return whole.filter(nw.col("entity") == entity)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import narwhals as nw
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,11 +10,12 @@ from hypothesis import strategies as st
 
 from cdp_toolkit.engines import open_engine
 from cdp_toolkit.identity import IdentityRules
-from cdp_toolkit.identity.stitch import Evidence, Past, Stitcher
+from cdp_toolkit.identity.incremental import Came, find_changes
+from cdp_toolkit.identity.past import KEYS, Past, keep_by
+from cdp_toolkit.identity.stitch import Evidence, Stitcher
 from cdp_toolkit.lake.tables import TABLES
 
 START = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
-TABLE_NAMES = ("ids", "links", "refused_links", "clusters", "identities", "aliases")
 RULES = IdentityRules(
     max_records=4,
     namespaces={"email": {"max_records": 3, "blocked": ["b@x"]}, "ecid": {"max_records_per_instance": 2}},
@@ -75,27 +77,41 @@ def _evidence(world, engine):
 class _Shelf:
     """Keeps tables in memory as the lake would."""
 
-    def __init__(self, engine):
+    def __init__(self, engine, past):
         self.engine = engine
-        self.tables = {}
+        self.tables = {} if past is None else {name: kept.rows for name, kept in past.tables.items()}
 
     def keep(self, name, rows):
         self.tables[name] = self.engine.load(self.engine.collect(rows))
         return self.tables[name]
+
+    def change(self, name, rows, keys):
+        left = self.tables[name].join(keys, on=keys.collect_schema().names(), how="anti")
+        self.keep(name, nw.concat([left, rows.select(left.collect_schema().names())]))
 
     def shown(self):
         found = {name: self.engine.collect(frame).to_pylist() for name, frame in self.tables.items()}
         return {name: sorted((sorted(row.items()) for row in rows), key=repr) for name, rows in found.items()}
 
 
+def _came(now, past, engine):
+    records = engine.key64(now.records, {"record_key": "source_key"})
+    before, after = (rows.with_columns(reason=nw.lit(None, nw.String)) for rows in (past.said.rows, now.identities))
+    keys = find_changes(before, after, records, past.tables["ids"].rows, engine)
+    return Came(keys, *(engine.among(rows, "record_key", keys) for rows in (now.identities, records)))
+
+
 def _told(worlds, engine, *, remembers=True):
     past, shown = None, []
     for day, world in enumerate(worlds):
-        shelf, now = _Shelf(engine), _evidence(world, engine)
-        Stitcher(RULES, engine, START + dt.timedelta(days=10 + day), most_affected=1.0).stitch(
-            "person", now, past, shelf.keep
-        )
-        past = Past(shelf.tables, now if remembers else None)
+        shelf, now = _Shelf(engine, past), _evidence(world, engine)
+        stitcher = Stitcher(RULES, engine, START + dt.timedelta(days=10 + day))
+        if past is not None and past.said is not None:
+            stitcher.update("person", _came(now, past, engine), past, now.namespaces, shelf)
+        else:
+            stitcher.stitch("person", now, past, shelf)
+        tables = {name: keep_by(key, shelf.tables[name], engine) for name, key in KEYS.items()}
+        past = Past(tables, keep_by("record_key", now.identities, engine) if remembers else None)
         shown.append(shelf.shown())
     return shown
 
