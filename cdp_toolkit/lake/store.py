@@ -113,7 +113,7 @@ class Store(Comparing):
             )
             told.append(before.join(keys, on=on, how="anti"))
         written = pa.concat_tables(map(self.engine.collect, told), promote_options="permissive")
-        written = written.select([*columns, GONE]).cast(with_gone(found.schema)).sort_by(str(known.clustered_by))
+        written = written.select([*columns, GONE]).cast(with_gone(found.schema))
         folder = name_of(place, first or place, len(written), new_folder())
         add_rows(f"{self.uri}/{name}", folder, written, GONE)
         return self.head(name)
