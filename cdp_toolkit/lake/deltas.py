@@ -106,15 +106,16 @@ class Deltas:
             Files, columns and rows.
         """
         key = (name, self._place(name), version)
-        if key not in self._snapshots:
+        found = self._snapshots.pop(key, None)  # what several threads ask for at a time is found anew at worst
+        if found is None:
             newest = self._newest.get(name)
             is_newest = newest is not None and newest[0] == key[1] != 0 and newest[1].version() == version
             delta = newest[1] if is_newest and newest else self.at(name, version)
-            self._snapshots[key] = _snapshot(delta, is_folder="://" not in self._uri)
-            while len(self._snapshots) > _KEPT:
-                self._snapshots.popitem(last=False)
-        self._snapshots.move_to_end(key)
-        return self._snapshots[key]
+            found = _snapshot(delta, is_folder="://" not in self._uri)
+        self._snapshots[key] = found
+        while len(self._snapshots) > _KEPT:
+            self._snapshots.popitem(last=False)
+        return found
 
     def at(self, name: str, version: int) -> DeltaTable:
         """Return a table at a version.

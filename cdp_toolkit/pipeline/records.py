@@ -1,6 +1,7 @@
 """The step of a load that makes records: of what is new where that is little, else of all that has landed."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import narwhals as nw
@@ -53,11 +54,16 @@ def make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> d
 
 
 def _write_all(run: OpenRun, lake: Lake, built: Built) -> None:
+    told = {f"entities/{entity}": rows for entity, rows in built.entities.items()}
+    told |= {"entities/merges": built.merges, "entities/_rejected": built.rejected}
+    if lake.engine.is_concurrent:
+        with ThreadPoolExecutor(2) as writers:  # a table is written by one core
+            written = dict(zip(told, writers.map(run.replace, told, told.values()), strict=True))
+    else:
+        written = {table: run.replace(table, rows) for table, rows in told.items()}
     # Identities are taken from the tables just written: the landed text is read and typed once.
-    records = {entity: run.replace(f"entities/{entity}", rows) for entity, rows in built.entities.items()}
-    merges = run.replace("entities/merges", built.merges)
-    run.replace("entities/identities", record_identities(records, merges, lake.model, lake.engine))
-    run.replace("entities/_rejected", built.rejected)
+    records = {entity: written[f"entities/{entity}"] for entity in built.entities}
+    run.replace("entities/identities", record_identities(records, written["entities/merges"], lake.model, lake.engine))
 
 
 def _lay_over(run: OpenRun, lake: Lake, built: Built) -> None:
