@@ -75,7 +75,7 @@ class PolarsEngine:
     def set_aside(self, frame: Frame) -> Iterator[Frame]:
         """Run a frame whose rows are used several times; see ``Engine.set_aside``."""
         with tempfile.TemporaryDirectory() as scratch:
-            _lazy(frame).sink_parquet(f"{scratch}/rows.parquet", compression="lz4")
+            _lazy(frame).sink_parquet(f"{scratch}/rows.parquet", compression="lz4", statistics=False)
             yield nw.from_native(pl.scan_parquet(f"{scratch}/rows.parquet"))
 
     def sink(
