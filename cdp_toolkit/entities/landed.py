@@ -116,7 +116,7 @@ class Landed:
         for word in asked:
             of = self.source.mapping.lookups[word].of if word in lookups else None
             if of in known:
-                frame = frame.join(lookups[word], left_on=known[of], right_on="key", how="left")
+                frame = engine.look_up(frame, lookups[word], on=known[of], by="key")
                 known[word] = word
         return frame, known
 

@@ -1,8 +1,12 @@
 import datetime as dt
 
 import narwhals as nw
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+
+from cdp_toolkit.engines.polars import PolarsEngine
+from cdp_toolkit.model.model import FieldType
 
 UTC = dt.UTC
 
@@ -134,6 +138,18 @@ def test_text_that_does_not_parse_is_null_and_never_raises(engine, frame, rows):
     }
     assert rows(parsed, "date") == sorted([dt.date(2024, 2, 29), None, None, None, None], key=repr)
     assert rows(parsed, "strings") == sorted([["a", "b, c"], [], None, None, None], key=repr)
+
+
+def test_polars_parses_rows_as_they_stream_by():
+    columns: dict[str, FieldType] = {
+        kind: kind for kind in ("integer", "number", "money", "boolean", "timestamp", "date", "strings", "keys")
+    }
+    texts = nw.from_native(pl.LazyFrame(schema=dict.fromkeys(columns, pl.String)))
+
+    parsed = PolarsEngine().parse(texts, columns).to_native()
+
+    plan = parsed.show_graph(plan_stage="physical", engine="streaming", raw_output=True)
+    assert "multiplexer" not in str(plan)  # it holds all rows until a whole column is done
 
 
 def test_values_are_taken_out_of_json_as_text_and_null_where_there_are_none(engine, frame, rows):
