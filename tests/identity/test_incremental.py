@@ -13,7 +13,9 @@ from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.incremental import Came, find_changes
 from cdp_toolkit.identity.past import KEYS, Past, keep_by
 from cdp_toolkit.identity.stitch import Evidence, Stitcher
+from cdp_toolkit.lake import Lake
 from cdp_toolkit.lake.tables import TABLES
+from cdp_toolkit.pipeline.kept import EVIDENCE, LakeShelf, Told, past_of
 
 START = dt.datetime(2026, 5, 1, tzinfo=dt.UTC)
 RULES = IdentityRules(
@@ -36,10 +38,10 @@ _WORLD = st.dictionaries(st.sampled_from(_KEYS), _RECORD, max_size=8)
 
 
 @st.composite
-def _histories(draw):
-    """Draw a world and two more, each a few changes after the one before."""
+def _histories(draw, more=2):
+    """Draw a world and some more, each a few changes after the one before."""
     worlds = [draw(_WORLD)]
-    for _ in range(2):
+    for _ in range(more):
         changed = dict(worlds[-1])
         for key in draw(st.lists(st.sampled_from(_KEYS), min_size=0, max_size=2, unique=True)):
             record = draw(st.none() | _RECORD)
@@ -126,6 +128,46 @@ def test_what_changed_alone_gives_the_same_as_everything(name, examples):
         assert _told(worlds, engine, remembers=True) == _told(worlds, engine, remembers=False)
 
     holds()
+
+
+def _told_in_a_lake(worlds, lake):
+    """Stitch each world after the other as a workspace does, and return the tables after each."""
+    engine, shown = lake.engine, []
+    for day, world in enumerate(worlds):
+        now = _evidence(world, engine)
+        stitcher = Stitcher(RULES, engine, START + dt.timedelta(days=10 + day))
+        judged = now.identities.with_columns(reason=nw.lit(None, nw.String))
+        with lake.run("stitch") as run:
+            past = past_of(lake, "person")
+            if past is None:
+                run.replace(EVIDENCE, judged)
+                stitcher.stitch("person", now, None, LakeShelf(run, "person"))
+            else:
+                came = _came(now, past, engine)
+                told = engine.among(judged, "record_key", came.keys)
+                run.change(EVIDENCE, told, came.keys.with_columns(entity=nw.lit("person")))
+                shelf = LakeShelf(run, "person", Told(came.keys, told))
+                stitcher.update("person", came, past, now.namespaces, shelf)
+        shelf = _Shelf(engine, past_of(lake, "person"))
+        shown.append({name: rows for name, rows in shelf.shown().items() if name != "history"})
+    return shown
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_histories(3), st.sampled_from([0.2, 100]))
+def test_changes_looked_up_in_a_lake_and_laid_over_its_tables_give_the_same_as_everything(
+    tmp_path_factory, worlds, most_laid
+):
+    engine = open_engine("polars")
+    lake = Lake(tmp_path_factory.mktemp("lake"), engine=engine)
+    lake.most_laid = most_laid
+
+    expected = _told(worlds, engine, remembers=False)
+
+    for found, whole in zip(_told_in_a_lake(worlds, lake), expected, strict=True):
+        for name, rows in found.items():
+            known = {column for row in whole[name] for column, _ in row}
+            assert [[each for each in row if each[0] in known] for row in rows] == whole[name], name
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
