@@ -216,7 +216,7 @@ class Reading:
         Parameters
         ----------
         name
-            Folder and name of a table that lies in the order of a key.
+            Folder and name of a table that lies in the order of a key, or is at least changed by one.
         keys
             The keys, in a column of the name of the key; already run, and few beside the rows.
         version
@@ -227,9 +227,10 @@ class Reading:
         Frame
             The rows, run.
         """
-        by = str(table(name, self.model).clustered_by)
+        known = table(name, self.model)
+        by = known.clustered_by or known.replaced_by[-1]
         version = self.version(name) if version is None else version
-        if version is not None:
+        if version is not None and known.clustered_by:
             ids = _distinct(self.engine.collect(keys.select(by))[by].to_numpy())
             rows = self.take(name, ids, self.deltas.snapshot(name, version).schema.names, version)
             if rows is not None:

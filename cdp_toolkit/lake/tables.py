@@ -43,8 +43,8 @@ class Table:
         they lie as they come.
     is_packed
         Whether it holds many profiles in a row, as bits; it is read as one row a profile all the same.
-    is_changed_by_key
-        Whether rows are replaced one by one, by the key, and not all together that lie together.
+    changed_by
+        Columns by whose values rows are replaced; by default the entity and that by which they lie together.
     """
 
     name: str
@@ -54,15 +54,14 @@ class Table:
     columns: Mapping[str, str] = field(default_factory=dict)
     clustered_by: str | None = None
     is_packed: bool = False
-    is_changed_by_key: bool = False
+    changed_by: tuple[str, ...] = ()
 
     @property
     def replaced_by(self) -> tuple[str, ...]:
-        """Columns by whose values rows are replaced; none where rows lie as they come."""
-        if self.is_changed_by_key:
-            return self.key
-        entity = ("entity",) if "entity" in self.columns else ()
-        return () if self.clustered_by is None else (*entity, self.clustered_by)
+        """Columns by whose values rows are replaced; none where a table is only written as a whole."""
+        if self.changed_by or self.clustered_by is None:
+            return self.changed_by
+        return (*(each for each in ("entity",) if each in self.columns), self.clustered_by)
 
 
 _TABLES = (
@@ -106,7 +105,7 @@ _TABLES = (
     Table("identity/carriers", "an identity that a record carries, in the order of identities", "stitch",
           ("entity", "value_key", "record_key"),
           {"entity": "text", "value_key": "integer", "record_key": "integer", "namespace": "text", "check": "integer",
-           "instance": "text"}, clustered_by="value_key", is_changed_by_key=True),
+           "instance": "text"}, clustered_by="value_key", changed_by=("entity", "value_key", "record_key")),
     Table("identity/proposals", "two profiles that are probably one, each named by a record", "stitch",
           ("entity", "one_key", "other_key"),
           {"entity": "text", "one_key": "text", "other_key": "text", "probability": "number", "evidence": "text",
@@ -116,14 +115,14 @@ _TABLES = (
           {"entity": "text", "namespace": "text", "value": "text", "value_key": "integer", "canonical_key": "integer"}),
     Table("identity/aliases", "a profile id that was given up, and the profile it means now", "stitch",
           ("entity", "alias_id"),
-          {"entity": "text", "alias_id": "integer", "profile_id": "integer", "since": "timestamp"}, clustered_by="alias_id"),
+          {"entity": "text", "alias_id": "integer", "profile_id": "integer", "since": "timestamp"}, changed_by=("entity", "alias_id")),
     Table("identity/history", "a profile that was merged, split, took records over or is gone", "stitch",
           ("entity", "profile_id", "other_id", "changed_at"),
           {"entity": "text", "profile_id": "integer", "change": "text", "other_id": "integer", "because": "text",
            "changed_at": "timestamp"}),
     Table("identity/identities", "an identity and the profile it belongs to", "stitch",
           ("entity", "namespace", "value"),
-          {"entity": "text", "namespace": "text", "value": "text", "value_key": "integer", "profile_id": "integer"}, clustered_by="value_key"),
+          {"entity": "text", "namespace": "text", "value": "text", "value_key": "integer", "profile_id": "integer"}, changed_by=("entity", "value_key")),
     Table("identity/account_matches", "a person without an account and the account that most speaks for", "stitch",
           ("profile_id",),
           {"profile_id": "integer", "account_id": "integer", "score": "number", "evidence": "text",
