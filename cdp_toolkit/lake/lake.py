@@ -61,7 +61,8 @@ class Lake(Store):
             if not is_alone:
                 run.look_again()
             try:
-                yield run
+                with run.aside:
+                    yield run
             except Exception as error:
                 self.log.append(run.failed(error), definitions)
                 raise

@@ -4,6 +4,7 @@ import datetime as dt
 import time
 import uuid
 from collections.abc import Collection, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import pyarrow as pa
@@ -39,6 +40,7 @@ class OpenRun(Since):
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.next_step = ""
+        self.aside = ExitStack()
         self.run_id = uuid.uuid4().hex
         self._started_at = dt.datetime.now(dt.UTC)
         self._clock = time.perf_counter()
@@ -154,6 +156,21 @@ class OpenRun(Since):
         """
         base = self._written.get(name, self._version(name))
         self._written[name] = self._store.write(name, rows, mode=mode if base is not None else "overwrite", base=base)
+
+    def set_aside(self, frame: Frame) -> Frame:
+        """Run a frame whose rows are used several times, and may be too many for memory.
+
+        Parameters
+        ----------
+        frame
+            A frame of the lake's engine.
+
+        Returns
+        -------
+        Frame
+            The same rows, computed; there until the run ends.
+        """
+        return self.aside.enter_context(self._store.engine.set_aside(frame))
 
     def spool(self, name: str, schema: pa.Schema, *, compression: str = "zstd") -> Spool:
         """Return where rows are written as they come, before it is known whether they will count.

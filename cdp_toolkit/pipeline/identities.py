@@ -163,7 +163,8 @@ def _settle_values(run: OpenRun, lake: Lake, rules: IdentityRules, judgements: S
     judged = judged_identities(judgements, _records(run), lake.engine)
     columns = stated.collect_schema().names()
     carried = nw.concat([stated, derived.select(columns), judged.select(columns)])
-    return settle_values(carried, countries, rules, lake.engine)
+    # Values of some namespaces are written anew and others not: the engine would hold what both are worked out of.
+    return settle_values(run.set_aside(carried), countries, rules, lake.engine)
 
 
 def _records(run: OpenRun) -> Frame:
