@@ -84,7 +84,7 @@ def mask_identity(namespace: str, value: str) -> str:
 
     Examples
     --------
-    >>> mask_identity("person_key", "1@M1.Marketo"), mask_identity("phone", "+4366412345")
-    ('1@M1.Marketo', '+•••')
+    >>> mask_identity("person_key", "7@main.crm"), mask_identity("phone", "+4366412345")
+    ('7@main.crm', '+•••')
     """
     return value if namespace.endswith("_key") else mask(value)
