@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 from cdp_toolkit.engines import Engine, Frame, stretches
 from cdp_toolkit.errors import NotYetError
 from cdp_toolkit.lake.deltas import Deltas
-from cdp_toolkit.lake.layers import laid, layers_of, overlay, with_gone
+from cdp_toolkit.lake.layers import Layers, laid, layers_of, overlay, with_gone
 from cdp_toolkit.lake.log import RunLog
 from cdp_toolkit.lake.packed import Ids, Numbering, unpacked
 from cdp_toolkit.lake.tables import table
@@ -152,9 +152,7 @@ class Reading:
         rows = self.engine.scan(layers.base, schema, self.options)
         if layers.changes:
             on = table(name, self.model).replaced_by
-            rows = overlay(
-                rows, laid(layers.changes, [self._scan_changes(schema, [each.file]) for each in layers.changes], on), on
-            )
+            rows = overlay(rows, self._laid(layers, schema, on), on)
         for column, values in (only or {}).items():
             rows = rows.filter(nw.col(column).is_in(list(values)))
         return rows
@@ -236,6 +234,9 @@ class Reading:
             if rows is not None:
                 return self._plain(rows)
         return self.engine.materialise(self.engine.among(self.scan(name, version), by, keys))
+
+    def _laid(self, layers: Layers, schema: pa.Schema, on: Sequence[str]) -> Frame:
+        return laid(layers.changes, [self._scan_changes(schema, [each.file]) for each in layers.changes], on)
 
     def _scan_changes(self, schema: pa.Schema, files: Sequence[str]) -> Frame:
         return self.engine.scan(files, with_gone(schema), self.options)

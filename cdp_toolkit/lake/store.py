@@ -10,7 +10,7 @@ from cdp_toolkit.engines import Frame
 from cdp_toolkit.engines.delta import add_rows, commit_files, new_folder
 from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.lake.comparing import Comparing
-from cdp_toolkit.lake.layers import GONE, laid, layers_of, name_of, with_gone
+from cdp_toolkit.lake.layers import GONE, layers_of, name_of, with_gone
 from cdp_toolkit.lake.spool import Spool
 from cdp_toolkit.lake.tables import table
 
@@ -108,10 +108,7 @@ class Store(Comparing):
         place, first = len(layers.changes) + len(layers.taken_in) + 1, None
         if len(layers.changes) >= _MOST_CHANGES:
             first = layers.changes[0].first
-            before = laid(
-                layers.changes, [self._scan_changes(found.schema, [each.file]) for each in layers.changes], on
-            )
-            told.append(before.join(keys, on=on, how="anti"))
+            told.append(self._laid(layers, found.schema, on).join(keys, on=on, how="anti"))
         written = pa.concat_tables(map(self.engine.collect, told), promote_options="permissive")
         written = written.select([*columns, GONE]).cast(with_gone(found.schema))
         folder = name_of(place, first or place, len(written), new_folder())
