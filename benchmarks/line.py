@@ -12,6 +12,7 @@ import json
 import math
 import os
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
@@ -49,10 +50,16 @@ WORSE = 1.5
 
 
 def make_world(home: Path, persons: int, shape: str) -> None:
-    """Make the workspace."""
+    """Make the workspace in the folder of its size, once, and link to its files: nothing writes into those."""
     from cdp_toolkit.demo import make_workspace
 
-    make_workspace(home, persons=persons, format=shape)  # type: ignore[arg-type]
+    made = home.parents[1] / f"{persons}-{shape}"
+    if not made.exists():
+        part = made.with_suffix(".part")  # of a run that was stopped, perhaps
+        shutil.rmtree(part, ignore_errors=True)
+        make_workspace(part, persons=persons, format=shape)  # type: ignore[arg-type]
+        part.rename(made)
+    shutil.copytree(made, home, copy_function=os.link, dirs_exist_ok=True)
 
 
 def add_segments(home: Path, size: int) -> None:
@@ -317,7 +324,7 @@ def main() -> None:
     parser.add_argument("--format", choices=("csv", "parquet"), default="csv", help="shape of the exports")
     parser.add_argument("--segments", type=int, default=1000, help="segments beside those of the demo")
     parser.add_argument("--peers", nargs="*", choices=("pandas", "pyspark"), default=[], help="others to measure too")
-    parser.add_argument("--home", type=Path, help="folder for the worlds, by default one that is deleted")
+    parser.add_argument("--home", type=Path, help="folder where worlds stay, by default one that is deleted")
     parser.add_argument("--check", action="store_true", help="fail where a ratio is much worse than the kept one")
     parser.add_argument("--keep", action="store_true", help="keep the ratios of this run")
     parser.add_argument("--step", help=argparse.SUPPRESS)
@@ -327,9 +334,11 @@ def main() -> None:
         run_step(options.step, options.workspace, options.persons[0], options.format)
         return
     found = {}
-    with tempfile.TemporaryDirectory(dir=options.home) as scratch:
+    with tempfile.TemporaryDirectory() as scratch:
+        worlds = options.home or Path(scratch)
         for persons in options.persons:
-            found[persons] = measure(Path(scratch) / str(persons) / "world", persons, options)
+            with tempfile.TemporaryDirectory(dir=worlds) as own:
+                found[persons] = measure(Path(own) / "world", persons, options)
             show(found[persons], persons)
     versions = {"python": sys.version.split()[0], **{package: version(package) for package in PACKAGES}}
     grows = growth(found)

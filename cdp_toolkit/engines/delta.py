@@ -83,7 +83,7 @@ def commit_files(uri: str, folder: str, schema: pa.Schema, *, mode: Mode, option
     uri
         Address of the table.
     folder
-        Folder below it that holds the Parquet files; it may be missing if there are no rows.
+        Folder below it that holds the Parquet files; it may be missing if there are no rows, and files may have none.
     schema
         Columns of the files.
     mode
@@ -133,6 +133,8 @@ def add_rows(uri: str, folder: str, rows: pa.Table, hidden: str) -> None:
 def _files(uri: str, folder: str, options: Mapping[str, str]) -> list[AddAction]:
     lake = PyFileSystem(DeltaStorageHandler(uri, dict(options) or None))
     found = lake.get_file_info(FileSelector(folder, allow_not_found=True, recursive=True))
+    files = [info for info in found if info.type == FileType.File and info.extension == "parquet"]
+    rows = [pq.read_metadata(info.path, filesystem=lake).num_rows for info in files]
     return [
         AddAction(
             path=info.path,
@@ -140,8 +142,8 @@ def _files(uri: str, folder: str, options: Mapping[str, str]) -> list[AddAction]
             partition_values={},
             modification_time=info.mtime_ns // 10**6,
             data_change=True,
-            stats=json.dumps({"numRecords": pq.read_metadata(info.path, filesystem=lake).num_rows}),
+            stats=json.dumps({"numRecords": size}),
         )
-        for info in found
-        if info.type == FileType.File and info.extension == "parquet"
+        for info, size in zip(files, rows, strict=True)
+        if size
     ]

@@ -15,7 +15,7 @@ from polars.io.plugins import register_io_source
 
 from cdp_toolkit.engines.clustered import clustered, write_clustered
 from cdp_toolkit.engines.components import find_roots
-from cdp_toolkit.engines.delta import WRITER
+from cdp_toolkit.engines.delta import WRITER, WRITER_ROWS, commit_files, new_folder
 from cdp_toolkit.engines.engine import NO_OPTIONS, Frame, JsonPath, Mode
 from cdp_toolkit.engines.ranges import CELLS, in_ranges
 from cdp_toolkit.model.model import FieldType
@@ -86,15 +86,18 @@ class PolarsEngine:
             with clustered(_lazy(frame), cluster_by) as rows:
                 write_clustered(rows, uri, mode, options, cluster_by)
             return
-        _lazy(frame).sink_delta(
-            uri,
-            mode=mode,
-            storage_options=dict(options) or None,
-            delta_write_options={
-                "schema_mode": "overwrite" if mode == "overwrite" else "merge",
-                "writer_properties": WRITER,
-            },
-        )
+        if "://" in uri:
+            _lazy(frame).sink_delta(
+                uri,
+                mode=mode,
+                storage_options=dict(options) or None,
+                delta_write_options={
+                    "schema_mode": "overwrite" if mode == "overwrite" else "merge",
+                    "writer_properties": WRITER,
+                },
+            )
+        else:
+            _write_folder(_lazy(frame), uri, mode)
 
     def key64(self, frame: Frame, columns: Mapping[str, str]) -> Frame:
         """Add 64-bit hashes of text columns; see ``Engine.key64``."""
@@ -178,6 +181,21 @@ class PolarsEngine:
             inside = pl.col(text).map_batches(partial(_json_values, paths), return_dtype=taken, is_elementwise=True)
             lazy = lazy.with_columns(inside.alias(_TAKEN)).unnest(_TAKEN)
         return nw.from_native(lazy)
+
+
+def _write_folder(rows: pl.LazyFrame, uri: str, mode: Mode) -> None:
+    """Write rows as one version of a Delta table: ``sink_delta`` does not wait for its writer, 6 GB instead of 2.5 GB."""
+    folder = new_folder()
+    rows.sink_parquet(
+        f"{uri}/{folder}/rows.parquet",
+        compression="snappy",
+        row_group_size=WRITER_ROWS,
+        maintain_order=False,
+        mkdir=True,
+    )
+    level = pl.CompatLevel.oldest()
+    schema = pl.DataFrame(schema=rows.collect_schema()).to_arrow(compat_level=level).schema
+    commit_files(uri, folder, schema, mode=mode, options={})
 
 
 def _json_values(paths: Mapping[str, JsonPath], texts: pl.Series) -> pl.Series:
