@@ -51,13 +51,18 @@ WORSE = 1.5
 
 def make_world(home: Path, persons: int, shape: str) -> None:
     """Make the workspace in the folder of its size, once, and link to its files: nothing writes into those."""
+    from worlds import REGION, make_regions
+
     from cdp_toolkit.demo import make_workspace
 
     made = home.parents[1] / f"{persons}-{shape}"
     if not made.exists():
         part = made.with_suffix(".part")  # of a run that was stopped, perhaps
         shutil.rmtree(part, ignore_errors=True)
-        make_workspace(part, persons=persons, format=shape)  # type: ignore[arg-type]
+        if persons > REGION:
+            make_regions(part, persons, shape)  # type: ignore[arg-type]
+        else:
+            make_workspace(part, persons=persons, format=shape)  # type: ignore[arg-type]
         part.rename(made)
     shutil.copytree(made, home, copy_function=os.link, dirs_exist_ok=True)
 
@@ -75,13 +80,13 @@ def add_events(home: Path) -> None:
     """Deliver one event in a hundred again under a new number, as a further part of the export."""
     import polars as pl
 
-    folder = home / "exports" / "marketo" / "activities"
-    parts = sorted(folder.iterdir())
-    own = parts[0].name.split(".", 1)[1]
-    known = pl.read_parquet(parts[0]) if own == "parquet" else pl.read_csv(parts[0], infer_schema=False)
-    new = known.gather_every(100).with_columns("9" + pl.col(known.columns[0]).cast(pl.String))
-    new = new.cast({known.columns[0]: known.schema[known.columns[0]]})
-    new.write_parquet(folder / "part-9999.parquet") if own == "parquet" else new.write_csv(folder / "part-9999.csv")
+    for folder in (home / "exports").rglob("activities"):
+        parts = sorted(folder.iterdir())
+        own = parts[0].name.split(".", 1)[1]
+        known = pl.read_parquet(parts[0]) if own == "parquet" else pl.read_csv(parts[0], infer_schema=False)
+        new = known.gather_every(100).with_columns("9" + pl.col(known.columns[0]).cast(pl.String))
+        new = new.cast({known.columns[0]: known.schema[known.columns[0]]})
+        new.write_parquet(folder / "part-9999.parquet") if own == "parquet" else new.write_csv(folder / "part-9999.csv")
 
 
 def run_stage(home: Path, verb: str) -> None:
