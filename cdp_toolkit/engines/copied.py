@@ -143,16 +143,16 @@ def _short(column: pa.Array) -> pa.Array:
     """Return a column in fewer bytes, where its texts repeat or all is null."""
     if column.null_count == len(column):
         return pa.nulls(len(column))
-    sample = column.slice(0, _SAMPLE)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
-        return column
-    if len(sample.unique()) * _SHARED > len(sample):
-        return column
-    encoded = column.dictionary_encode()
+    if not pa.types.is_dictionary(column.type):
+        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+        sample = column.slice(0, _SAMPLE)
+        if not is_text or len(sample.unique()) * _SHARED > len(sample):
+            return column
+        column = column.dictionary_encode()
     for kind in (pa.int8(), pa.int16()):
-        if len(encoded.dictionary) < 2 ** (kind.bit_width - 1):
-            return pa.DictionaryArray.from_arrays(encoded.indices.cast(kind), encoded.dictionary)
-    return encoded
+        if len(column.dictionary) < 2 ** (kind.bit_width - 1):
+            return pa.DictionaryArray.from_arrays(column.indices.cast(kind), column.dictionary)
+    return column
 
 
 def _save(batch: pa.RecordBatch, file: Path) -> None:

@@ -17,14 +17,15 @@ from cdp_toolkit.engines.clustered import clustered, write_clustered
 from cdp_toolkit.engines.components import find_roots
 from cdp_toolkit.engines.delta import WRITER, WRITER_ROWS, commit_files, new_folder
 from cdp_toolkit.engines.engine import NO_OPTIONS, Frame, JsonPath, Mode
-from cdp_toolkit.engines.ranges import CELLS, in_ranges
+from cdp_toolkit.engines.numbers import Known
+from cdp_toolkit.engines.ranges import in_ranges, written_out
 from cdp_toolkit.model.model import FieldType
 
 # A group of 100,000 rows, 48 columns wide, is 80 MB in memory: by default 12 of them are read ahead, and as many wait
 # between any two steps. 5.4M events given to people: 2.7 GB, so 0.9 GB, in the same time. Set by hand, it stays.
 os.environ.setdefault("POLARS_ROW_GROUP_PREFETCH_SIZE", "1")
 os.environ.setdefault("POLARS_IDEAL_MORSEL_SIZE", "20000")
-_CELLS_A_PIECE = CELLS // 2  # what is made of a piece takes several times its memory
+_PIECE_BYTES = 2**27  # what is made of a piece takes several times its memory
 _POSITIVE = 2**63 - 1
 _TAKEN = "taken out of JSON"
 _JSON_TEXT = r'"(?:[^"\\]|\\.)*"'
@@ -129,18 +130,25 @@ class PolarsEngine:
         none = [nw.from_native(pl.LazyFrame(schema=each.collect_schema())) for each in rows]
 
         def _pieces() -> Iterator[pl.LazyFrame]:
-            with in_ranges(rows, by, most_cells=_CELLS_A_PIECE) as ranges:
+            with in_ranges(rows, by, most_bytes=_PIECE_BYTES) as ranges:
                 for piece in ranges:
                     # In order, so that a table that lies in the order of the key takes the rows as they come.
-                    yield _lazy(make(*(nw.from_native(part.lazy()) for part in piece))).sort(by)
+                    yield _lazy(make(*map(_loaded, piece))).sort(by)
 
         return _made(_lazy(make(*none)).collect_schema(), _pieces)
 
     def look_up(self, frame: Frame, known: Frame, *, on: str, by: str) -> Frame:
         """Add to rows what is known by a key; see ``Engine.look_up``.
 
-        Left to choose, Polars may keep the rows instead of what is known.
+        A join keeps the rows as they come, with all their columns: six numbers for 1.1M events of 47 columns took 1.4 s of
+        processor time, so 0.3 s. Left to choose, Polars may keep the rows instead of what is known.
         """
+        schema = known.collect_schema()
+        if len(schema) == 2 and all(kind == nw.Int64 for kind in schema.values()):
+            (into,) = (name for name in schema if name != by)
+            numbers = Known(_lazy(known).select(by, into).collect())
+            found = pl.col(on).map_batches(numbers.find, return_dtype=pl.Int64, is_elementwise=True)
+            return nw.from_native(_lazy(frame).with_columns(found.alias(into)))
         joined = _lazy(frame).join(_lazy(known), left_on=on, right_on=by, how="left", build_side="force_right")
         return nw.from_native(joined)
 
@@ -196,6 +204,10 @@ def _write_folder(rows: pl.LazyFrame, uri: str, mode: Mode) -> None:
     level = pl.CompatLevel.oldest()
     schema = pl.DataFrame(schema=rows.collect_schema()).to_arrow(compat_level=level).schema
     commit_files(uri, folder, schema, mode=mode, options={})
+
+
+def _loaded(rows: pa.Table) -> Frame:
+    return nw.from_native(pl.DataFrame(written_out(rows)).lazy())
 
 
 def _json_values(paths: Mapping[str, JsonPath], texts: pl.Series) -> pl.Series:

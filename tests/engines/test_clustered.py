@@ -21,11 +21,11 @@ def test_a_clustered_table_holds_all_rows_and_those_of_a_key_side_by_side(engine
     assert sorted(str(key) for keys in written for key in keys) == sorted(map(str, KEYS))
 
 
-@pytest.mark.parametrize("most_cells", [0, 4, 10**6])
-def test_rows_beyond_memory_come_in_the_same_order_as_few(most_cells):
+@pytest.mark.parametrize("most_bytes", [0, 50, 10**6])
+def test_rows_beyond_memory_come_in_the_same_order_as_few(most_bytes):
     events = pl.DataFrame({"profile_id": KEYS, "place": range(8)}).lazy()
 
-    with clustered(events, "profile_id", most_cells=most_cells) as reader:
+    with clustered(events, "profile_id", most_bytes=most_bytes, rows_a_group=2) as reader:
         found = reader.read_all().to_pydict()
 
     assert found["profile_id"] == sorted(KEYS, key=lambda key: -1 if key is None else key)
@@ -36,7 +36,7 @@ def test_rows_beyond_memory_come_in_the_same_order_as_few(most_cells):
 def test_rows_that_come_nearly_in_order_end_in_order(keys):
     events = pl.DataFrame({"profile_id": keys, "place": range(8)}).lazy()
 
-    with clustered(events, "profile_id", most_cells=4) as reader:
+    with clustered(events, "profile_id", most_bytes=50, rows_a_group=2) as reader:
         found = reader.read_all().to_pydict()
 
     assert found["profile_id"] == sorted(keys, key=lambda key: -1 if key is None else key)

@@ -85,7 +85,7 @@ def test_what_is_known_by_a_key_is_added_and_null_is_nobodys_key(engine, frame, 
 
 
 def test_what_is_made_of_some_keys_at_a_time_is_what_is_made_of_all(engine, frame, rows, monkeypatch):
-    monkeypatch.setattr("cdp_toolkit.engines.polars._CELLS_A_PIECE", 2)  # where memory is all that the engine has
+    monkeypatch.setattr("cdp_toolkit.engines.polars._PIECE_BYTES", 2)  # where memory is all that the engine has
     people = frame({"id": [3, 1, 2**62, 2, 3], "name": ["c", "a", "e", "b", "d"]})
     notes = frame({"id": [2, 3, 2, 9], "note": ["x", "y", "z", "nobody's"]})
 
