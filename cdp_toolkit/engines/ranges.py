@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import Self
 
 import polars as pl
 import pyarrow as pa
@@ -131,7 +131,7 @@ class _Rows:
         self.height, self.groups = about.num_rows, about.num_row_groups
         self._short = _short_columns(about)
 
-    def __enter__(self) -> "_Rows":
+    def __enter__(self) -> Self:
         self._parquet = pq.ParquetFile(self._file, read_dictionary=self._short)
         return self
 
@@ -192,7 +192,7 @@ class _Stretch:
     def __init__(self, file: Path, sizes: list[int]) -> None:
         self.file, self.sizes = file, sizes
 
-    def __enter__(self) -> "_Stretch":
+    def __enter__(self) -> Self:
         # Not mapped, since what is mapped counts as memory of the process; open, since that reads the dictionaries.
         self._source = pa.OSFile(str(self.file))
         self._batches = pa.ipc.open_file(self._source)
