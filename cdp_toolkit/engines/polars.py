@@ -195,7 +195,7 @@ def _write_folder(rows: pl.LazyFrame, uri: str, mode: Mode) -> None:
     """Write rows as one version of a Delta table: ``sink_delta`` does not wait for its writer, 6 GB instead of 2.5 GB."""
     folder = new_folder()
     rows.sink_parquet(
-        f"{uri}/{folder}/rows.parquet",
+        f"{uri}/{folder}/{folder}.parquet",  # what was copied is told by the names of files
         compression="snappy",
         row_group_size=WRITER_ROWS,
         maintain_order=False,

@@ -5,7 +5,7 @@ from collections import defaultdict
 import narwhals as nw
 import pyarrow as pa
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cdp_toolkit.engines import open_engine
@@ -69,6 +69,7 @@ def test_changes_laid_over_a_table_read_as_the_table_written_anew(name, examples
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
     @given(st.dictionaries(_KEY, _RECORDS, min_size=4), _STEPS, st.sampled_from([0.5, 100]))
+    @example({("person", 1): []}, [("append", {("person", key): [1]}) for key in (1, 2)], 0.5)
     def holds(world, steps, most):
         lake, truth = Lake(tmp_path_factory.mktemp("lake"), engine=engine), defaultdict(list)
         lake.most_laid = most
