@@ -84,7 +84,8 @@ def add_events(home: Path) -> None:
         parts = sorted(folder.iterdir())
         own = parts[0].name.split(".", 1)[1]
         known = pl.read_parquet(parts[0]) if own == "parquet" else pl.read_csv(parts[0], infer_schema=False)
-        new = known.gather_every(100).with_columns("9" + pl.col(known.columns[0]).cast(pl.String))
+        # The column comes first, since the sum has the name of its first part.
+        new = known.gather_every(100).with_columns(pl.col(known.columns[0]).cast(pl.String).str.replace("^", "9"))
         new = new.cast({known.columns[0]: known.schema[known.columns[0]]})
         new.write_parquet(folder / "part-9999.parquet") if own == "parquet" else new.write_csv(folder / "part-9999.csv")
 
