@@ -168,6 +168,26 @@ class Since(Pinned):
             return np.empty(0, np.int64)
         return self._store.changed(name, before, now)
 
+    def came(self, name: str) -> Frame | None:
+        """Return the rows that a table has more than when this verb last ran.
+
+        Parameters
+        ----------
+        name
+            Folder and name of a table to which rows are added.
+
+        Returns
+        -------
+        Frame or None
+            None if the last run did not read it, or ran under other definitions, or the table was written anew since.
+        """
+        then = (self.read_before() or {}).get(name)
+        anew = self._store.deltas.written_anew(name)
+        if then is None or anew is None or anew > then:
+            return None
+        grown = self.grown(name, then)
+        return None if grown is None else grown[0]
+
     def grown(self, name: str, before: int | None) -> tuple[Frame, int] | None:
         """Return the rows that a table has more than an earlier version.
 

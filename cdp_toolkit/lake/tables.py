@@ -78,6 +78,8 @@ _TABLES = (
            "value_key": "integer", "seen_at": "timestamp"}),
     Table("entities/merges", "a record that a source merged into another", "load", ("entity", "value"),
           {"entity": "text", "source_key": "text", "value": "text", "seen_at": "timestamp"}),
+    Table("entities/changes", "a record that came, changed or left, or whose identities did, since all was last read anew", "load",
+          ("entity", "source_key"), {"entity": "text", "source_key": "text"}),
     Table("identity/evidence", "an identity of a record in the form that is compared, or the reason why it identifies nobody", "stitch",
           ("source_key", "namespace", "value"),
           {"entity": "text", "source_key": "text", "record_key": "integer", "namespace": "text", "value": "text",

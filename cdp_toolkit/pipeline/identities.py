@@ -13,11 +13,13 @@ from cdp_toolkit.identity.evidence import derive_identities
 from cdp_toolkit.identity.incremental import Came, find_changes
 from cdp_toolkit.identity.judgements import Judgement, judged_identities
 from cdp_toolkit.identity.past import Past
+from cdp_toolkit.identity.places import PLACED_BY, at_the_same_places
 from cdp_toolkit.identity.proposals import decide, probable_identities, propose
 from cdp_toolkit.identity.stitch import Evidence, Stitcher
 from cdp_toolkit.identity.values import Values, add_spellings, settle_values
 from cdp_toolkit.lake import Lake, OpenRun
 from cdp_toolkit.lake.tables import TABLES
+from cdp_toolkit.pipeline.changed import changed_records
 from cdp_toolkit.pipeline.kept import EVIDENCE, LakeShelf, Told, past_of
 from cdp_toolkit.profiles.build import PROFILES
 
@@ -46,13 +48,16 @@ def stitch_identities(
         Time of the run, in UTC.
     """
     engine, past = lake.engine, {entity: past_of(lake, entity) for entity in PROFILES}
+    stitcher = Stitcher(rules, engine, as_of)
+    if _update_few(run, lake, stitcher, judgements, past):
+        return
     values = _settle_values(run, lake, rules, judgements)
     run.replace("identity/spellings", values.spellings)
     # worked out once and read several times: what differs from the last run is a part of it
     with engine.set_aside(values.judged) as judged:
         proposals = [_propose(run, engine, rules, entity, judged) for entity in rules.probable]
         evidence = nw.concat([judged, *(found.sure for found in proposals)])
-        step = _Step(run, lake, Stitcher(rules, engine, as_of), past, evidence)
+        step = _Step(run, lake, stitcher, past, evidence)
         changed = _changed(step)
         if changed is None:
             _stitch(step)
@@ -65,6 +70,42 @@ def stitch_identities(
             for entity, found in zip(rules.probable, proposals, strict=True)
         ]
         run.replace("identity/proposals", nw.concat(told) if told else run.scan("identity/proposals").head(0))
+
+
+def _update_few(
+    run: OpenRun, lake: Lake, stitcher: Stitcher, judgements: Sequence[Judgement], past: Mapping[str, Past | None]
+) -> bool:
+    """Ask only the records that may say something else; return whether that is known, and all that there is to ask."""
+    if not all(each is not None and each.said for each in past.values()) or lake.rows("identity/spellings"):
+        return False
+    engine, asked = lake.engine, _asked(run, lake, stitcher.rules)
+    if asked is None:
+        return False
+    values = _settle_values(run, lake, stitcher.rules, judgements, asked)
+    if rows_of(values.spellings, engine):  # which of them others have too, these do not say
+        return False
+    own = ["entity", "record_key"]  # records of two entities may have one key
+    told = engine.materialise(values.judged.join(asked.select(*own), on=own, how="semi"))
+    step = _Step(run, lake, stitcher, past, told)
+    _update(step, _changed_of(step, asked))
+    return True
+
+
+def _asked(run: OpenRun, lake: Lake, rules: IdentityRules) -> Frame | None:
+    """Return the ``entity``, ``source_key`` and ``record_key`` of all records that may say something else; None if unknown.
+
+    No record says by itself with whom it is probably one.
+    """
+    engine, changed, before = lake.engine, changed_records(run, lake.engine), run.before()
+    if changed is None or before is None or rules.probable:
+        return None
+    people = engine.materialise(changed.filter(nw.col("entity") == "person").select("source_key"))
+    then, now = (scan("entities/person").select(*PLACED_BY) for scan in (before, run.scan))
+    told = nw.concat([engine.among(frame, "source_key", people) for frame in (then, now)])
+    mates = at_the_same_places(now, engine.materialise(told), rules, engine)
+    asked = nw.concat([changed, mates.select(entity=nw.lit("person"), source_key="source_key")])
+    asked = asked.unique(["entity", "source_key"]).filter(nw.col("entity").is_in(PROFILES))
+    return engine.materialise(engine.key64(asked, {"record_key": "source_key"}))
 
 
 class _Proposed(NamedTuple):
@@ -127,6 +168,19 @@ def _changed(step: _Step) -> dict[str, Frame] | None:
     return found if count <= _MOST_CHANGED * sum(run.rows(f"entities/{entity}") for entity in PROFILES) else None
 
 
+def _changed_of(step: _Step, asked: Frame) -> dict[str, Frame]:
+    """Return the keys of the records that differ from the last run among those that may."""
+    lake, engine, found = step.lake, step.lake.engine, {}
+    for entity in PROFILES:
+        is_own = nw.col("entity") == entity
+        keys = engine.materialise(asked.filter(is_own).select("source_key", "record_key"))
+        if rows_of(keys, engine):
+            records = _keyed(engine.among(step.run.scan(f"entities/{entity}"), "source_key", keys), engine)
+            before, ids = lake.find(EVIDENCE, keys).filter(is_own), lake.find(f"identity/{entity}_ids", keys)
+            found[entity] = find_changes(before, step.evidence.filter(is_own), records, ids, engine)
+    return found
+
+
 def _keyed(records: Frame, engine: Engine) -> Frame:
     return engine.key64(records.select("source_key", "is_deleted"), {"record_key": "source_key"})
 
@@ -153,14 +207,21 @@ def _propose(run: OpenRun, engine: Engine, rules: IdentityRules, entity: str, ju
     return _Proposed(pairs, engine.materialise(sure.select(*judged.collect_schema().names())))
 
 
-def _settle_values(run: OpenRun, lake: Lake, rules: IdentityRules, judgements: Sequence[Judgement]) -> Values:
-    stated = run.scan("entities/identities")
-    people, accounts = run.scan("entities/person"), run.scan("entities/account")
+def _settle_values(
+    run: OpenRun, lake: Lake, rules: IdentityRules, judgements: Sequence[Judgement], asked: Frame | None = None
+) -> Values:
+    """Return what all records say, or those that are asked."""
+    stated, people, accounts = (run.scan(f"entities/{name}") for name in ("identities", "person", "account"))
+    records = _records(run)
+    if asked is not None:
+        stated, people, accounts, records = (
+            lake.engine.among(frame, "source_key", asked) for frame in (stated, people, accounts, records)
+        )
     derived = derive_identities(people, accounts, rules, lake.engine)
     countries = nw.concat([
         people.select("source_key", "country"), accounts.select("source_key", country="billing_country")
     ])  # fmt: skip
-    judged = judged_identities(judgements, _records(run), lake.engine)
+    judged = judged_identities(judgements, records, lake.engine)
     columns = stated.collect_schema().names()
     carried = nw.concat([stated, derived.select(columns), judged.select(columns)])
     # Values of some namespaces are written anew and others not: the engine would hold what both are worked out of.

@@ -13,10 +13,11 @@ from cdp_toolkit.entities.increment import lay_over
 from cdp_toolkit.entities.landed import LandedSource
 from cdp_toolkit.entities.latest import rows_of
 from cdp_toolkit.lake import Lake, OpenRun
+from cdp_toolkit.pipeline.changed import CHANGES
 
 _MOST_NEW = 0.3  # above this share of what has landed, reading all of it is as quick
 _FEW = 1_000_000  # so many rows are read alone whatever their share, so that a stream that begins is not read again and again
-_KEPT = ("entities/merges", "entities/identities", "entities/_rejected")
+_KEPT = ("entities/merges", "entities/identities", "entities/_rejected", CHANGES)
 
 
 def make_records(run: OpenRun, lake: Lake, sources: Sequence[LandedSource]) -> dict[str, list[str]]:
@@ -64,6 +65,7 @@ def _write_all(run: OpenRun, lake: Lake, built: Built) -> None:
     # Identities are taken from the tables just written: the landed text is read and typed once.
     records = {entity: written[f"entities/{entity}"] for entity in built.entities}
     run.replace("entities/identities", record_identities(records, written["entities/merges"], lake.model, lake.engine))
+    run.replace(CHANGES, records["event"].select("source_key", entity=nw.lit("event")).head(0))
 
 
 def _lay_over(run: OpenRun, lake: Lake, built: Built) -> None:
@@ -76,7 +78,9 @@ def _lay_over(run: OpenRun, lake: Lake, built: Built) -> None:
         _write(run, table, found.rows, found.kept, engine)
     merges = engine.materialise(built.merges)
     _write(run, "entities/merges", merges, None, engine)
-    _lay_over_identities(run, lake, _keys(changed, merges, engine))
+    keys = _keys(changed, merges, engine)
+    _lay_over_identities(run, lake, keys)
+    _note_changes(run, engine.materialise(keys.filter(nw.col("entity") != "event")), lake)
     _write(run, "entities/_rejected", engine.materialise(built.rejected), None, engine)
 
 
@@ -92,6 +96,15 @@ def _lay_over_identities(run: OpenRun, lake: Lake, keys: Frame) -> None:
     is_known = rows_of(identities.join(keys, on=own, how="semi"), engine)
     kept = identities.join(keys, on=own, how="anti") if is_known else None
     _write(run, "entities/identities", engine.materialise(told), kept, engine)
+
+
+def _note_changes(run: OpenRun, keys: Frame, lake: Lake) -> None:
+    """Say which records are other ones now, so that whoever reads them need not compare; of events, the table itself tells."""
+    records = sum(run.rows(f"entities/{name}") for name in lake.model.recorded if name != "event")
+    if run.rows(CHANGES) > records:  # many loads later; who reads them then looks at all once
+        run.replace(CHANGES, keys)
+    elif rows_of(keys, lake.engine):
+        run.append(CHANGES, keys)
 
 
 def _keys(changed: Mapping[str, Frame], merges: Frame, engine: Engine) -> Frame:

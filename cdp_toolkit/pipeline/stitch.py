@@ -11,6 +11,7 @@ from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.judgements import Judgement
 from cdp_toolkit.identity.matching import MATCHED_FROM, match_accounts
 from cdp_toolkit.lake import Lake, OpenRun, Run
+from cdp_toolkit.pipeline.changed import CHANGES
 from cdp_toolkit.pipeline.digests import digest
 from cdp_toolkit.pipeline.events import grow_events
 from cdp_toolkit.pipeline.identities import IDENTIFIED_BY, stitch_identities
@@ -61,7 +62,7 @@ def stitch(
     Run
         Counts of people, accounts, opportunities, events and refused links.
     """
-    read = ["entities/identities", *(f"entities/{entity}" for entity in lake.model.recorded)]
+    read = [CHANGES, "entities/identities", *(f"entities/{entity}" for entity in lake.model.recorded)]
     definitions = digest(
         rules.model_dump(),
         lake.model.model_dump(),
