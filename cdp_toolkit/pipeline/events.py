@@ -3,11 +3,13 @@
 import narwhals as nw
 
 from cdp_toolkit.engines import Frame
+from cdp_toolkit.entities.latest import rows_of
 from cdp_toolkit.lake import Lake, OpenRun
+from cdp_toolkit.pipeline.changed import remapped
 from cdp_toolkit.profiles.build import events_of
 from cdp_toolkit.profiles.relations import identities_of_events
 
-_EVENTS, _PROFILES, _IDENTITIES = "entities/event", "profiles/event", "identity/identities"
+_EVENTS, _PROFILES = "entities/event", "profiles/event"
 _MOST_MOVED = 10_000  # of more events, making the table anew is as quick as taking each out
 
 _MOST_BEHIND = 0.3  # so a lake is written anew each time that it has grown by this share
@@ -56,14 +58,10 @@ def grow_events(run: OpenRun, lake: Lake, *, is_in_order: bool) -> bool:
 
 def _moved(run: OpenRun, lake: Lake) -> Frame | None:
     """Return the ``source_key`` of the known events that carry an identity which means somebody else now, if any."""
-    before = run.version_before(_IDENTITIES)
-    differing = None if before is None else run.differing(_IDENTITIES, before)
-    if differing is None:
+    mapped = remapped(run, lake.engine)
+    if mapped is None or not rows_of(mapped, lake.engine):
         return None
-    columns = ["value_key", "profile_id"]
-    signed = [rows.select(*columns, _one=nw.lit(sign)) for rows, sign in zip(differing, (-1, 1), strict=True)]
-    counted = nw.concat(signed).group_by(columns).agg(nw.col("_one").sum())
-    keys = lake.engine.materialise(counted.filter(nw.col("_one") != 0).select("value_key").unique())
+    keys = lake.engine.materialise(mapped.select("value_key").unique())
     carried = identities_of_events(run.scan(_PROFILES), lake.model.entity("event"), lake.engine)
     found = nw.concat([rows.join(keys, on="value_key", how="semi").select("source_key") for rows in carried])
     return lake.engine.materialise(found.unique())

@@ -15,7 +15,8 @@ from cdp_toolkit.pipeline.changed import CHANGES
 from cdp_toolkit.pipeline.digests import digest
 from cdp_toolkit.pipeline.events import grow_events
 from cdp_toolkit.pipeline.identities import IDENTIFIED_BY, stitch_identities
-from cdp_toolkit.profiles.build import Step, address, build_profiles, table_of
+from cdp_toolkit.pipeline.people import People, among_people, renew
+from cdp_toolkit.profiles.build import Scan, Step, address, build_profiles, table_of
 from cdp_toolkit.profiles.policies import Policy
 from cdp_toolkit.segments.computed import Computed, changes, compute, with_values
 
@@ -74,19 +75,22 @@ def stitch(
         late, is_brief = run.left_over(), pace == "brief"
         if run.is_repeat(*read) and (is_brief or not late):
             run.leave(late)
-            if is_brief or not (computed and computed.is_timed and _compute(run, lake, computed, policies, as_of)):
+            if is_brief or not (
+                computed and computed.is_timed and _compute(run, lake, computed, policies, as_of, held={})
+            ):
                 run.nothing_to_do()
         else:
             if run.is_changed(*IDENTIFIED_BY):
                 stitch_identities(run, lake, rules, judgements, as_of)
+            people = People(run, lake, is_held=_has_computed(computed, "person"))
             if run.is_changed(*MATCHED_FROM):
-                _match_accounts(run, lake, rules, as_of)
+                _match_accounts(run, lake, rules, as_of, people)
             for step in build_profiles(lake.model, policies, lake.engine):
                 if _is_due(run, step, definitions, late, is_brief=is_brief):
-                    _make(run, lake, step, pace)
+                    _make(run, lake, step, pace, people=people, read=_READ[definitions, step.names])
             _note_accounts(run)
-            if computed and (not is_brief or run.has_written(*_computed_tables(policies))):
-                _compute(run, lake, computed, policies, as_of)
+            if computed and (people.held or not is_brief or run.has_written(*_computed_tables(policies))):
+                _compute(run, lake, computed, policies, as_of, held=people.held)
             elif computed:
                 run.leave({_COMPUTED})
         _count_profiles(run)
@@ -106,7 +110,9 @@ def _is_due(run: OpenRun, step: Step, definitions: str, late: set[str], *, is_br
     return is_late and not is_brief
 
 
-def _make(run: OpenRun, lake: Lake, step: Step, pace: Pace) -> None:
+def _make(run: OpenRun, lake: Lake, step: Step, pace: Pace, *, people: People, read: set[str]) -> None:
+    if people.make(step, read):
+        return
     if step.names == ("event",) and grow_events(run, lake, is_in_order=pace == "whole"):
         return
     for name, frame in zip(step.names, step.make(run.scan), strict=True):
@@ -129,11 +135,16 @@ def _read_by(run: OpenRun, step: Step) -> set[str]:
     return read
 
 
-def _match_accounts(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: datetime) -> None:
-    name = "identity/account_matches"
-    tables = {table: run.scan(table) for table in MATCHED_FROM}
+def _match_accounts(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: datetime, people: People) -> None:
+    name, engine = "identity/account_matches", lake.engine
     previous = run.scan(name) if run.exists(name) else None
-    run.replace(name, match_accounts(tables, previous, rules, lake.engine, as_of=as_of))
+    few = None if previous is None else people.without_accounts()
+    scan = run.scan if few is None else among_people(run.scan, few, engine)
+    found = match_accounts({table: scan(table) for table in MATCHED_FROM}, previous, rules, engine, as_of=as_of)
+    if few is None or previous is None:
+        run.replace(name, found)
+    elif (laid := renew(previous, found, few, engine)) is not None:
+        run.replace(name, laid)
 
 
 def _note_accounts(run: OpenRun) -> None:
@@ -149,18 +160,32 @@ def _note_accounts(run: OpenRun) -> None:
         )
 
 
-def _compute(run: OpenRun, lake: Lake, computed: Computed, policies: Sequence[Policy], as_of: datetime) -> bool:
-    """Work out the computed attributes and return whether any of them changed."""
+def _compute(
+    run: OpenRun, lake: Lake, computed: Computed, policies: Sequence[Policy], as_of: datetime, *, held: dict[str, Frame]
+) -> bool:
+    """Work out the computed attributes and return whether any of them changed.
+
+    Rows that are ``held`` are written with those of them that are worked out first.
+    """
     is_changed = False
+
+    def scan(table: str) -> Frame:
+        return held[table] if table in held else run.scan(table)
+
     for policy in (policy.name for policy in policies):
         for names in computed.levels:
-            scan = partial(_scan, run, policy)
-            for entity, found in compute(computed, names, scan, lake.engine, as_of=as_of):
+            asked = partial(_scan, scan, policy)
+            for entity, found in compute(computed, names, asked, lake.engine, as_of=as_of):
                 table, values = f"profiles/{table_of(entity, policy)}", lake.engine.load(found)
-                if changes(run.scan(table), values, lake.engine):
-                    run.replace(table, with_values(run.scan(table), values))
+                if table in held or changes(scan(table), values, lake.engine):
+                    run.replace(table, with_values(scan(table), values))
+                    held.pop(table, None)
                     is_changed = True
     return is_changed
+
+
+def _has_computed(computed: Computed | None, entity: str) -> bool:
+    return computed is not None and any(each.entity == entity for each in computed.attributes.values())
 
 
 def _computed_tables(policies: Sequence[Policy]) -> list[str]:
@@ -179,5 +204,5 @@ def _count_profiles(run: OpenRun) -> None:
     run.counts |= {what: run.rows(table) for what, table in counted.items()}
 
 
-def _scan(run: OpenRun, policy: str, name: str) -> Frame:
-    return run.scan(address(name, policy))
+def _scan(scan: Scan, policy: str, name: str) -> Frame:
+    return scan(address(name, policy))
