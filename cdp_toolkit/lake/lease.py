@@ -28,7 +28,7 @@ _SCHEMA = Schema.from_arrow(pa.schema({"nothing": pa.string()}))
 
 
 class Lease:
-    """The right of one process at a time to write to a lake.
+    """The right of one thread of one process at a time to write to a lake.
 
     Parameters
     ----------
@@ -47,6 +47,7 @@ class Lease:
         self._owner = uuid.uuid4().hex
         self._until = 0.0
         self._depth = 0
+        self._turn = threading.RLock()
         self._guard = threading.RLock()
         self._left = threading.Event()
 
@@ -64,28 +65,34 @@ class Lease:
         Yields
         ------
         None
-            Once it is held; may be held again inside.
+            Once it is held; may be held again inside, by the same thread.
 
         Raises
         ------
         LakeBusyError
-            If another process has it, or had to take it since this one was not heard of.
+            If another thread or process has it, or had to take it since this one was not heard of.
         """
-        with self._guard:
-            if self._depth:
-                self.check()
-            else:
-                self._take(said, wait_s)
-            self._depth += 1
+        gives_up = time.monotonic() + wait_s if wait_s >= 0 else math.inf
+        if not self._turn.acquire(timeout=max(wait_s, -1)):
+            raise LakeBusyError(said, where=self._uri, hint="Wait until it ends, then run again.")
         try:
-            yield
-        finally:
             with self._guard:
-                self._depth -= 1
-                if not self._depth:
-                    self._left.set()
-                    with suppress(DeltaError, OSError):  # it ends by itself
-                        self._write("", 0.0)
+                if self._depth:
+                    self.check()
+                else:
+                    self._take(said, gives_up)
+                self._depth += 1
+            try:
+                yield
+            finally:
+                with self._guard:
+                    self._depth -= 1
+                    if not self._depth:
+                        self._left.set()
+                        with suppress(DeltaError, OSError):  # it ends by itself
+                            self._write("", 0.0)
+        finally:
+            self._turn.release()
 
     def check(self) -> None:
         """Make sure that the right is still held.
@@ -102,8 +109,7 @@ class Lease:
                 hint="Run it again: nothing that it wrote counts.",
             )
 
-    def _take(self, said: str, wait_s: float) -> None:
-        gives_up = time.monotonic() + wait_s if wait_s >= 0 else math.inf
+    def _take(self, said: str, gives_up: float) -> None:
         while not self._write(self._owner, time.time() + self._lasts_s):
             if time.monotonic() >= gives_up:
                 raise LakeBusyError(

@@ -140,6 +140,11 @@ def renew_ledger(lake: Lake) -> None:
     lake
         Reads and writes ``activation/ledger``.
     """
-    if lake.exists(LEDGER_TABLE) and is_older(lake.scan(LEDGER_TABLE)):
+    if _is_to_be_renewed(lake):
         with lake.only_one("renewing the ledger"):
-            lake.replace(LEDGER_TABLE, told(lake, lake.engine)[1])
+            if _is_to_be_renewed(lake):  # still: another run may just have done it, and told more since
+                lake.replace(LEDGER_TABLE, told(lake, lake.engine)[1])
+
+
+def _is_to_be_renewed(lake: Lake) -> bool:
+    return lake.exists(LEDGER_TABLE) and is_older(lake.scan(LEDGER_TABLE))

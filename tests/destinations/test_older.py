@@ -11,6 +11,7 @@ from cdp_toolkit.destinations.destination import DELIVERED, Limits
 from cdp_toolkit.lake import Lake
 from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model.types import arrow_type
+from cdp_toolkit.pipeline.targets import renew_ledger
 from cdp_toolkit.segments import Segment
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
@@ -110,6 +111,19 @@ def test_nobody_is_told_twice_and_the_ledger_goes_on_in_the_new_form(older, rows
         ("5@x", "remove", "delivered", 2),
         ("profile:4", "refuse", "refused", 0),
     ]
+
+
+def test_a_ledger_that_another_run_renewed_meanwhile_is_left_as_it_is(older, engine):
+    class Late(Lake):
+        def only_one(self, what):
+            renew_ledger(older)
+            return super().only_one(what)
+
+    late = Late(older.uri, engine=engine)
+
+    renew_ledger(late)
+
+    assert older.head("activation/ledger") == 1  # written by an older version, then renewed once
 
 
 def test_a_column_that_a_table_gained_is_null_in_rows_written_before(lake, rows):

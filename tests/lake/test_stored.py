@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -78,6 +79,30 @@ def test_of_two_runs_at_once_one_stops_clearly_and_nothing_is_doubled(options):
     with other.run("stitch"):
         pass
     assert len(lake.log.rows()) == 2
+
+
+def test_of_two_threads_of_a_process_one_stops_clearly_or_waits(options):
+    lake = Lake("s3://drop/threads/lake", engine=open_engine("polars"), options=options)
+    lease = lake._lease("")
+
+    def write():
+        with lake.run("stitch"):
+            return "written"
+
+    def wait():
+        with lease.held("It is taken.", wait_s=-1):
+            return lease._depth
+
+    with ThreadPoolExecutor(2) as others:
+        with lake.run("stitch"):
+            with pytest.raises(LakeBusyError, match="Another run is writing"):
+                others.submit(write).result()
+            waiting = others.submit(wait)
+            with pytest.raises(TimeoutError):
+                waiting.result(timeout=0.5)
+
+        assert waiting.result() == 1
+        assert others.submit(write).result() == "written"
 
 
 def test_a_run_that_was_killed_stands_in_the_way_for_a_while_only(options):
