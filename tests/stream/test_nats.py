@@ -130,6 +130,30 @@ def test_a_reader_that_is_killed_loses_nothing_and_lands_nothing_twice(folder, b
     assert landed(folder) == [f"e{i:04}" for i in range(sent)]
 
 
+@pytest.mark.parametrize("is_same_reader", [True, False])
+def test_a_stream_that_was_made_anew_is_read_from_its_beginning(folder, broker, is_same_reader):
+    async def replace_stream():
+        client = await nats.connect(broker)
+        await client.jetstream().delete_stream("CRM")
+        await client.close()
+        await made(broker)
+
+    publish(broker, "crm.events", event("e1"), event("e2"))
+    workspace = Workspace(folder)
+    workspace.load()
+
+    asyncio.run(replace_stream())
+    publish(broker, "crm.events", event("e3"), event("e4"), event("e5"))
+    workspace = workspace if is_same_reader else Workspace(folder)
+    workspace.load()
+    publish(broker, "crm.events", event("e6"))
+    workspace.load()
+
+    assert landed(folder) == ["e1", "e2", "e3", "e4", "e5", "e6"]
+    assert workspace.load().outcome == "unchanged"
+    assert workspace.sources["crm"][1].waiting() == 0
+
+
 def test_a_broker_that_is_down_is_told_and_stops_nothing_else(folder):
     (folder / "cdp.yaml").write_text(
         (folder / "cdp.yaml").read_text().replace("nats://127.0.0.1", "nats://localhost.invalid")

@@ -2,7 +2,8 @@
 
 Invariant: a message is acknowledged only if it lies behind the cursor that was committed with its rows. What a reader had
 and did not acknowledge, since it was killed, is delivered again after ``ack_wait_s``; a reader waits for it before it
-lands what came later, so that the cursor passes over nothing.
+lands what came later, so that the cursor passes over nothing. A number means something in its own stream only: in one
+that was deleted and made anew they begin at 1 again, and nothing is behind the cursor.
 """
 
 import asyncio
@@ -67,6 +68,14 @@ class _Held:
     problem: str | None
 
 
+@dataclass(frozen=True)
+class _Delivered:
+    """What a stream delivered, by when it was made: one of the same name may have taken its place."""
+
+    stream: str
+    messages: list[_Held]
+
+
 class NatsSource:
     """Messages of a JetStream.
 
@@ -100,7 +109,7 @@ class NatsSource:
         self.settings = read_settings(settings, NatsSettings, where=where)
         self._name = ""
         self._flaws: Callable[[str, tuple[str, ...]], str | None] = lambda *_: None
-        self._held: dict[str, list[_Held]] = {}
+        self._held: dict[str, _Delivered] = {}
 
     def named(self, name: str) -> None:
         """Learn the source's name; see ``Named.named``."""
@@ -125,13 +134,12 @@ class NatsSource:
 
     def read(self, object: Object, cursor: Cursor) -> Iterator[Batch]:  # noqa: A002 - the contract's noun
         """Read the messages that came since; see ``Source.read``."""
-        last = int(cursor.get("seq", 0))
-        found = self._run(lambda client: self._fetch(client, object.name, last))
-        self._held[object.name] = found
+        stream, found = self._run(lambda client: self._fetch(client, object.name, cursor))
+        self._held[object.name] = _Delivered(stream, found)
         if found:
             part = f"messages {found[0].seq} to {found[-1].seq}"
             messages = [(each.body, each.problem) for each in found]
-            yield Batch(part, {"seq": found[-1].seq}, partial(_opened, messages, part))
+            yield Batch(part, {"seq": found[-1].seq, "stream": stream}, partial(_opened, messages, part))
 
     def _run(self, call: Callable[[Any], Awaitable[Found]]) -> Found:
         """Carry out a call on a connection to the JetStream."""
@@ -178,10 +186,20 @@ class NatsSource:
         await self._subscribe(client, name)
         return await client.jetstream().consumer_info(self.settings.stream, self._consumer(name))
 
-    async def _fetch(self, client: Any, name: str, last: int) -> list[_Held]:
-        """Answer what was held, and return what is to be landed, in order."""
+    async def _last(self, client: Any, cursor: Cursor) -> tuple[str, int]:
+        """Return when the stream was made, and the number of its last message that was landed."""
+        info = await client.jetstream().stream_info(self.settings.stream)
+        made, last = info.created.isoformat(), int(cursor.get("seq", 0))
+        is_another = cursor.get("stream", made) != made or info.state.last_seq < last
+        return made, 0 if is_another else last
+
+    async def _fetch(self, client: Any, name: str, cursor: Cursor) -> tuple[str, list[_Held]]:
+        """Answer what was held; return when the stream was made and what is to be landed of it, in order."""
+        stream, last = await self._last(client, cursor)
         subscription = await self._subscribe(client, name)
-        await _answer(client, self._held.pop(name, []), last)
+        before = self._held.pop(name, None)
+        if before and before.stream == stream:
+            await _answer(client, before.messages, last)
         info = await subscription.consumer_info()
         unanswered, ends = info.num_ack_pending or 0, time.monotonic() + self.settings.ack_wait_s + 2
         most = min(_MOST, unanswered + (info.num_pending or 0))
@@ -197,7 +215,7 @@ class NatsSource:
                 await self._check_all(subscription, name, len(found))
                 break
         await _answer(client, [each for each in found.values() if each.seq <= last], last)
-        return [found[seq] for seq in sorted(found) if seq > last]
+        return stream, [found[seq] for seq in sorted(found) if seq > last]
 
     async def _check_all(self, subscription: Any, name: str, found: int) -> None:
         """Refuse to go on while a message may still come that lies before those that came; the stream drops old ones."""
