@@ -27,7 +27,7 @@ def compare(now: Frame, told: Frame, *, mode: Mode) -> Frame:
     Frame
         The rows of both, with ``_action`` and ``_is_change``. ``add``, ``update``, ``keep`` and ``refuse`` are
         members; ``remove`` was sent, or may have been, and is not to stay; ``clear`` was refused and is no longer of
-        interest. ``_repeats`` is the batch of an unclear attempt that the row would repeat exactly, and
+        interest. Who is kept, and known to the destination by the same id as one who is removed, is an ``update``. ``_repeats`` is the batch of an unclear attempt that the row would repeat exactly, and
         ``_repeats_rows`` the size of that batch.
     """
     both = (
@@ -55,8 +55,18 @@ def compare(now: Frame, told: Frame, *, mode: Mode) -> Frame:
     )
     is_change = ~nw.col("_action").is_in(["keep", "refuse"]) | ((nw.col("_action") == "refuse") & ~nw.col("_is_same"))
     rows = both.with_columns(_action=action, _is_same=is_same, _reason=reason.otherwise(nw.col("_reason")))
-    kept = rows.filter(nw.col("_action") != "remove") if mode == "add_only" else rows
+    kept = rows.filter(nw.col("_action") != "remove") if mode == "add_only" else _stay(rows)
     return kept.with_columns(_is_change=is_change, **_repeated()).drop(*_LEFT)
+
+
+def _stay(rows: Frame) -> Frame:
+    """Tell again of whom the removal of another key would take out: a lead with a new address, whose old one lingers."""
+    is_removed = nw.col("_action") == "remove"
+    lost = rows.filter(is_removed, ~nw.col("_known_as").is_null()).select("_audience", "_known_as").unique()
+    both = rows.join(lost.with_columns(_is_lost=nw.lit(True)), on=["_audience", "_known_as"], how="left")
+    is_lost = (nw.col("_action") == "keep") & ~nw.col("_is_lost").is_null()
+    action = nw.when(is_lost).then(nw.lit("update")).otherwise(nw.col("_action"))
+    return both.with_columns(_action=action).drop("_is_lost")
 
 
 def _repeated() -> dict[str, nw.Expr]:
