@@ -64,9 +64,11 @@ def match_accounts(
     account_ids = live["account"].select("source_key", account_id="profile_id")
     stated, left = _stated(tables, live["person"])
     people = live["person"].join(stated.select("profile_id").unique(), on="profile_id", how="anti")
+    seekers = engine.materialise(describe_seekers(tables["entities/person"], people, rules.placeholders, engine))
+    if not engine.collect(seekers.select("profile_id").head(1)).num_rows:
+        return engine.load(_COLUMNS.empty_table())
     employers = describe_employers(tables["entities/account"], account_ids, engine)
-    seekers = describe_seekers(tables["entities/person"], people, rules.placeholders, engine)
-    pairs = find_candidates(engine.materialise(seekers), employers, engine)
+    pairs = find_candidates(seekers, employers, engine)
     open_pairs = pairs.join(left, on=["profile_id", "account_id"], how="anti")
     scored = engine.materialise(_scored(open_pairs, rules.lead_to_account))
     parents = _parents(tables["entities/account"], account_ids, tables["identity/identities"])

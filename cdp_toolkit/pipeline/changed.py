@@ -47,9 +47,10 @@ def remapped(run: OpenRun, engine: Engine) -> Frame | None:
     Returns
     -------
     Frame or None
-        ``entity``, ``value_key`` and ``profile_id``, run: rows that only one of the two has. None if there was no such run.
+        ``entity``, ``namespace``, ``value_key`` and ``profile_id``, run: rows that only one of the two has. None if there was no
+        such run.
     """
-    before, columns = run.version_before(_IDENTITIES), ["entity", "value_key", "profile_id"]
+    before, columns = run.version_before(_IDENTITIES), ["entity", "namespace", "value_key", "profile_id"]
     if before is None:
         return None
     differing = run.differing(_IDENTITIES, before)

@@ -7,7 +7,7 @@ from cdp_toolkit.entities.latest import rows_of
 from cdp_toolkit.lake import Lake, OpenRun
 from cdp_toolkit.pipeline.changed import remapped
 from cdp_toolkit.profiles.build import events_of
-from cdp_toolkit.profiles.relations import identities_of_events
+from cdp_toolkit.profiles.relations import REFERENCES, identities_of_events
 
 _EVENTS, _PROFILES = "entities/event", "profiles/event"
 _MOST_MOVED = 10_000  # of more events, making the table anew is as quick as taking each out
@@ -57,11 +57,24 @@ def grow_events(run: OpenRun, lake: Lake, *, is_in_order: bool) -> bool:
 
 
 def _moved(run: OpenRun, lake: Lake) -> Frame | None:
-    """Return the ``source_key`` of the known events that carry an identity which means somebody else now, if any."""
-    mapped = remapped(run, lake.engine)
-    if mapped is None or not rows_of(mapped, lake.engine):
+    """Return the ``source_key`` of the known events that belong to somebody else now, or name something else, if any."""
+    engine, mapped = lake.engine, remapped(run, lake.engine)
+    if mapped is None or not rows_of(mapped, engine):
         return None
-    keys = lake.engine.materialise(mapped.select("value_key").unique())
-    carried = identities_of_events(run.scan(_PROFILES), lake.model.entity("event"), lake.engine)
-    found = nw.concat([rows.join(keys, on="value_key", how="semi").select("source_key") for rows in carried])
-    return lake.engine.materialise(found.unique())
+    entity, known = lake.model.entity("event"), run.scan(_PROFILES)
+    keys = engine.materialise(mapped.select("value_key").unique())
+    namespaces = engine.collect(mapped.select("namespace").unique())["namespace"].to_pylist()
+    carried = identities_of_events(known, entity, engine, namespaces)
+    found = [engine.materialise(engine.among(rows, "value_key", keys).select("source_key")) for rows in carried]
+    if not found:
+        return None
+    asked = engine.materialise(nw.concat(found).unique())
+    few = engine.among(run.scan(_EVENTS), "source_key", asked)
+    now = events_of(lambda name: few if name == _EVENTS else run.scan(name), lake.model, engine)
+    ids = [name for name in ("profile_id", *REFERENCES.values()) if name in now.collect_schema().names()]
+    # an id is no negative number
+    was, now = (
+        rows.select("source_key", *(nw.col(name).fill_null(-1) for name in ids))
+        for rows in (engine.among(known, "source_key", asked), now)
+    )
+    return engine.materialise(now.join(was, on=["source_key", *ids], how="anti").select("source_key"))

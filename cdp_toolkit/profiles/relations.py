@@ -1,6 +1,6 @@
 """Relation rows, events and references, re-keyed from source keys to profile ids."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import narwhals as nw
 
@@ -162,7 +162,7 @@ def rekey_events(records: Frame, entity: Entity, keys: Keys) -> Frame:
     return _in_order(add_references(owned, entity, keys), entity)
 
 
-def identities_of_events(events: Frame, entity: Entity, engine: Engine) -> list[Frame]:
+def identities_of_events(events: Frame, entity: Entity, engine: Engine, namespaces: Collection[str]) -> list[Frame]:
     """Return by which identities events are given to people and to what else they name.
 
     Parameters
@@ -173,6 +173,8 @@ def identities_of_events(events: Frame, entity: Entity, engine: Engine) -> list[
         The event entity.
     engine
         Hashes.
+    namespaces
+        Those of the identities that are asked for.
 
     Returns
     -------
@@ -184,6 +186,7 @@ def identities_of_events(events: Frame, entity: Entity, engine: Engine) -> list[
     spelt = (
         events.select("source_key", _text=nw.concat_str([nw.lit(f"{namespace}:"), nw.col(column)]))
         for column, namespace in named.items()
+        if namespace in namespaces
     )
     return [engine.key64(rows.filter(~nw.col("_text").is_null()), {"value_key": "_text"}) for rows in spelt]
 
