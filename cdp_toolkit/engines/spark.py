@@ -4,6 +4,7 @@ Rows stay on the cluster: it writes Parquet files into the folder of a table, an
 the Delta log. So no server needs to know Delta, and all commit in the same way.
 """
 
+import atexit
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -53,6 +54,8 @@ class SparkEngine:
         _reach(url)
         close_gaps()
         self._session = SparkSession.builder.remote(url).create()
+        # It would have the server clear a cache of models, and try for ten minutes if the server is gone; there are none.
+        atexit.unregister(self._session.client._on_exit)  # noqa: SLF001 - it has no other door
         for key, value in _SETTINGS.items():
             self._session.conf.set(key, value)
 
