@@ -18,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-BYTES = 2**29
+BYTES = 3 * 2**27
 """Rows that are put in order in memory; they are there twice."""
 
 _MOST_RANGES, _SAMPLE = 256, 2**16

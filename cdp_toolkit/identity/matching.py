@@ -13,7 +13,7 @@ import pyarrow as pa
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.identity.definition import IdentityRules
 from cdp_toolkit.identity.lead_to_account import LeadToAccount
-from cdp_toolkit.identity.signals import describe_employers, describe_seekers, find_candidates
+from cdp_toolkit.identity.signals import describe_employers, describe_seekers, find_candidates, owned_by
 
 MATCHED_FROM = (
     "entities/person", "entities/account", "entities/account_person", "identity/person_ids", "identity/account_ids",
@@ -57,12 +57,9 @@ def match_accounts(
     """
     if not rules.lead_to_account.enabled:
         return engine.load(_COLUMNS.empty_table())
-    live = {
-        name: tables[f"identity/{name}_ids"].filter(~nw.col("is_deleted")).select("source_key", "profile_id")
-        for name in ("person", "account")
-    }
+    live = {name: tables[f"identity/{name}_ids"].filter(~nw.col("is_deleted")) for name in ("person", "account")}
     account_ids = live["account"].select("source_key", account_id="profile_id")
-    stated, left = _stated(tables, live["person"])
+    stated, left = _stated(tables, live["person"], engine)
     people = live["person"].join(stated.select("profile_id").unique(), on="profile_id", how="anti")
     seekers = engine.materialise(describe_seekers(tables["entities/person"], people, rules.placeholders, engine))
     if not engine.collect(seekers.select("profile_id").head(1)).num_rows:
@@ -71,39 +68,37 @@ def match_accounts(
     pairs = find_candidates(seekers, employers, engine)
     open_pairs = pairs.join(left, on=["profile_id", "account_id"], how="anti")
     scored = engine.materialise(_scored(open_pairs, rules.lead_to_account))
-    parents = _parents(tables["entities/account"], account_ids, tables["identity/identities"])
+    parents = _parents(tables["entities/account"], account_ids, tables["identity/identities"], engine)
     best = _with_runner_up(_best(scored, parents, engine), scored)
     return _judged(best, previous, rules.lead_to_account, as_of)
 
 
-def _stated(tables: Mapping[str, Frame], people: Frame) -> tuple[Frame, Frame]:
+def _stated(tables: Mapping[str, Frame], people: Frame, engine: Engine) -> tuple[Frame, Frame]:
     """Return the accounts that sources name of people, and those that they say people have left."""
-    accounts = _known(tables["identity/identities"], "account").rename({"profile_id": "account_id"})
-    persons = _known(tables["identity/identities"], "person")
-    records = (
-        tables["entities/person"].select("source_key", key="account_key").join(people, on="source_key", how="inner")
-    )
-    direct = records.join(accounts, on="key", how="inner").select("profile_id", "account_id")
+    identities, ids = tables["identity/identities"], ["profile_id", "account_id"]
+    records = owned_by(tables["entities/person"].select("source_key", "account_key"), people, engine)
+    direct = _meant(records, "account_key", "account", "account_id", identities, engine)
     rows = tables["entities/account_person"].filter(~nw.col("is_deleted"))
-    ties = rows.join(accounts, left_on="account_key", right_on="key", how="inner").join(
-        persons, left_on="person_key", right_on="key", how="inner"
-    )
-    is_active = nw.col("is_active").fill_null(value=True)
-    pairs = ties.select("profile_id", "account_id", is_active=is_active)
-    active, left = (pairs.filter(each).select("profile_id", "account_id") for each in (is_active, ~is_active))
-    return nw.concat([direct, active]), left.unique()
+    ties = _meant(rows, "account_key", "account", "account_id", identities, engine)
+    ties = _meant(ties, "person_key", "person", "profile_id", identities, engine)
+    pairs = ties.select(*ids, is_active=nw.col("is_active").fill_null(value=True)).drop_nulls()
+    active, left = (pairs.filter(each).select(*ids) for each in (nw.col("is_active"), ~nw.col("is_active")))
+    return nw.concat([direct.select(*ids).drop_nulls(), active]), left.unique()
 
 
-def _known(identities: Frame, entity: str) -> Frame:
+def _meant(rows: Frame, column: str, entity: str, into: str, identities: Frame, engine: Engine) -> Frame:
+    """Add the profile whose key a column holds: by its hash, which touches no text of the identities."""
     is_key = (nw.col("entity") == entity) & (nw.col("namespace") == f"{entity}_key")
-    return identities.filter(is_key).select("profile_id", key="value").unique("key")
+    known = identities.filter(is_key).select("value_key", **{into: "profile_id"})
+    spelt = rows.with_columns(_text=nw.concat_str([nw.lit(f"{entity}_key:"), nw.col(column)]))
+    hashed = engine.key64(spelt, {"_key": "_text"}).drop("_text")
+    return engine.look_up(hashed, known, on="_key", by="value_key").drop("_key")
 
 
-def _parents(accounts: Frame, ids: Frame, identities: Frame) -> Frame:
-    known = _known(identities, "account").rename({"profile_id": "parent_id"})
+def _parents(accounts: Frame, ids: Frame, identities: Frame, engine: Engine) -> Frame:
     owned = accounts.select("source_key", "parent_key").join(ids, on="source_key", how="inner")
-    pairs = owned.join(known, left_on="parent_key", right_on="key", how="inner").select("account_id", "parent_id")
-    return pairs.filter(nw.col("account_id") != nw.col("parent_id")).unique()
+    pairs = _meant(owned, "parent_key", "account", "parent_id", identities, engine).select("account_id", "parent_id")
+    return pairs.drop_nulls().filter(nw.col("account_id") != nw.col("parent_id")).unique()
 
 
 def _scored(pairs: Frame, rules: LeadToAccount) -> Frame:

@@ -3,6 +3,7 @@
 Names that are nearly the same are looked for among names that begin or end alike, never among all pairs.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Container, Iterable, Sequence
 from functools import partial
@@ -73,7 +74,7 @@ def describe_seekers(people: Frame, ids: Frame, placeholders: Sequence[str], eng
     people
         One row per person record, as in ``entities/person``.
     ids
-        One row per live record of the people to describe: ``source_key``, ``profile_id``.
+        One row per live record of the people to describe: ``record_key``, ``profile_id``.
     placeholders
         Texts, in lower case, that stand for nothing.
     engine
@@ -84,9 +85,10 @@ def describe_seekers(people: Frame, ids: Frame, placeholders: Sequence[str], eng
     Frame
         One row per person: ``profile_id``, ``mail_domain``, ``site_domain``, ``stem``, ``land``.
     """
-    own = people.join(ids, on="source_key", how="inner").with_columns(
-        _host=nw.col("email").str.replace_all("^.*@", "")
-    )  # fmt: skip
+    said = people.select(
+        *_ORDER, "company_website", "country", "company_name", _host=nw.col("email").str.replace_all("^.*@", "")
+    )
+    own = engine.materialise(owned_by(said, ids, engine))  # each answer asks it anew
     own = read_texts(own, "_host", "mail_domain", company_domain, engine)
     own = read_texts(own, "company_website", "site_domain", company_domain, engine)
     own = read_texts(own, "country", "land", read_country, engine)
@@ -94,6 +96,28 @@ def describe_seekers(people: Frame, ids: Frame, placeholders: Sequence[str], eng
     own = read_texts(own, "company_name", "stem", named, engine)
     told = ["mail_domain", "site_domain", "stem", "land"]
     return engine.latest(own, by="profile_id", order=_ORDER, columns=told).select("profile_id", *told)
+
+
+def owned_by(records: Frame, ids: Frame, engine: Engine) -> Frame:
+    """Return the records of some profiles.
+
+    Parameters
+    ----------
+    records
+        Any rows with the ``source_key`` of a record.
+    ids
+        One row per record: ``record_key``, ``profile_id``.
+    engine
+        Hashes the keys, which are distinct as stitching has checked.
+
+    Returns
+    -------
+    Frame
+        The rows of these records, with ``profile_id``.
+    """
+    keyed = engine.key64(records, {"_record": "source_key"})
+    found = engine.look_up(keyed, ids.select("record_key", "profile_id"), on="_record", by="record_key")
+    return found.filter(~nw.col("profile_id").is_null()).drop("_record")
 
 
 def find_candidates(seekers: Frame, employers: Employers, engine: Engine) -> Frame:
@@ -167,13 +191,12 @@ def near_names(wanted: Iterable[str], known: Iterable[str]) -> dict[str, list[st
         found: dict[str, float] = {}
         for key in _ends(stem):
             block = blocks.get(key, [])
-            if len(block) <= _MAX_BLOCK:
+            if block and len(block) <= _MAX_BLOCK:
                 cut = 100 * _LEAST_SIMILARITY
                 hits = process.extract(stem, block, scorer=fuzz.ratio, score_cutoff=cut, limit=_MAX_ACCOUNTS)
                 found |= {other: score / 100 for other, score, _ in hits}
-                found |= {
-                    each: _LEAST_SIMILARITY for each in block if each.startswith(f"{stem} ") and each not in found
-                }
+                longer = block[bisect_left(block, f"{stem} ") : bisect_left(block, f"{stem}!")]  # "!" comes after " "
+                found |= {each: _LEAST_SIMILARITY for each in longer if each not in found}
         for other, similarity in found.items():
             near["stem"].append(stem)
             near["other"].append(other)

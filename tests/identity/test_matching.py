@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import narwhals as nw
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -62,6 +63,11 @@ class Matcher:
         given = {f"entities/{entity}": rows for entity, rows in records.items()}
         given |= {f"identity/{entity}_ids": rows for entity, rows in ids.items()} | {"identity/identities": known}
         tables = {name: self.frame(name, given[name]) for name in MATCHED_FROM}
+        for name in ("identity/person_ids", "identity/account_ids"):
+            tables[name] = self.engine.key64(tables[name].drop("record_key"), {"record_key": "source_key"})
+        spoken = nw.concat_str(["namespace", "value"], separator=":")
+        spelt = tables["identity/identities"].drop("value_key").with_columns(_spoken=spoken)
+        tables["identity/identities"] = self.engine.key64(spelt, {"value_key": "_spoken"})
         rules = IdentityRules(lead_to_account=settings)
         return match_accounts(tables, previous, rules, self.engine, as_of=as_of)
 
