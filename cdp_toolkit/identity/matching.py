@@ -77,16 +77,16 @@ def _stated(tables: Mapping[str, Frame], people: Frame, engine: Engine) -> tuple
     """Return the accounts that sources name of people, and those that they say people have left."""
     identities, ids = tables["identity/identities"], ["profile_id", "account_id"]
     records = owned_by(tables["entities/person"].select("source_key", "account_key"), people, engine)
-    direct = _meant(records, "account_key", "account", "account_id", identities, engine)
+    direct = _meant(records, "account_key", "account", into="account_id", identities=identities, engine=engine)
     rows = tables["entities/account_person"].filter(~nw.col("is_deleted"))
-    ties = _meant(rows, "account_key", "account", "account_id", identities, engine)
-    ties = _meant(ties, "person_key", "person", "profile_id", identities, engine)
+    ties = _meant(rows, "account_key", "account", into="account_id", identities=identities, engine=engine)
+    ties = _meant(ties, "person_key", "person", into="profile_id", identities=identities, engine=engine)
     pairs = ties.select(*ids, is_active=nw.col("is_active").fill_null(value=True)).drop_nulls()
     active, left = (pairs.filter(each).select(*ids) for each in (nw.col("is_active"), ~nw.col("is_active")))
     return nw.concat([direct.select(*ids).drop_nulls(), active]), left.unique()
 
 
-def _meant(rows: Frame, column: str, entity: str, into: str, identities: Frame, engine: Engine) -> Frame:
+def _meant(rows: Frame, column: str, entity: str, *, into: str, identities: Frame, engine: Engine) -> Frame:
     """Add the profile whose key a column holds: by its hash, which touches no text of the identities."""
     is_key = (nw.col("entity") == entity) & (nw.col("namespace") == f"{entity}_key")
     known = identities.filter(is_key).select("value_key", **{into: "profile_id"})
@@ -97,7 +97,9 @@ def _meant(rows: Frame, column: str, entity: str, into: str, identities: Frame, 
 
 def _parents(accounts: Frame, ids: Frame, identities: Frame, engine: Engine) -> Frame:
     owned = accounts.select("source_key", "parent_key").join(ids, on="source_key", how="inner")
-    pairs = _meant(owned, "parent_key", "account", "parent_id", identities, engine).select("account_id", "parent_id")
+    pairs = _meant(owned, "parent_key", "account", into="parent_id", identities=identities, engine=engine).select(
+        "account_id", "parent_id"
+    )
     return pairs.drop_nulls().filter(nw.col("account_id") != nw.col("parent_id")).unique()
 
 
