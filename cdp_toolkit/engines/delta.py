@@ -75,6 +75,28 @@ def stored(files: Sequence[str], schema: pa.Schema, options: Mapping[str, str]) 
     return ds.dataset(paths, schema=schema, format="parquet", filesystem=bucket)
 
 
+def opened(file: str, options: Mapping[str, str]) -> pq.ParquetFile:
+    """Open a Parquet file of a lake, wherever it lies.
+
+    Parameters
+    ----------
+    file
+        Its address: a path, or such as ``s3://bucket/lake/table/part.parquet``.
+    options
+        Storage options of the lake.
+
+    Returns
+    -------
+    pyarrow.parquet.ParquetFile
+        The file; one in a folder is mapped.
+    """
+    if "://" not in file:
+        return pq.ParquetFile(file, memory_map=True)
+    root = "/".join(file.split("/", 3)[:3])
+    bucket = PyFileSystem(DeltaStorageHandler(root, dict(options) or None))
+    return pq.ParquetFile(file.removeprefix(f"{root}/"), filesystem=bucket)
+
+
 def commit_files(uri: str, folder: str, schema: pa.Schema, *, mode: Mode, options: Mapping[str, str]) -> None:
     """Make the files of a folder one version of a table.
 

@@ -33,15 +33,15 @@ def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> 
     places, mask = numbers >> 3, (1 << (numbers & 7)).astype(np.uint8)
     for place in np.flatnonzero(~is_listed):
         bits = np.frombuffer(data[place].as_buffer(), np.uint8)
-        kept = bits.take(places, mode="clip") & mask != 0
-        found[place] = kept & (places < len(bits)) if len(bits) * 8 < size else kept
+        there = len(numbers) if len(bits) * 8 >= size else int(np.searchsorted(places, len(bits)))
+        np.not_equal(bits[places[:there]] & mask[:there], 0, out=found[place, :there])
     if not is_listed.any():
         return found
-    # All lists as one: the gaps of each add up from its own beginning.
-    gaps = np.concatenate([np.frombuffer(each.as_buffer(), NUMBER) for each in data.filter(pa.array(is_listed))])
+    # All lists as one: the gaps of each add up from its own beginning, modulo 2³², which no number reaches.
+    lists = data.filter(pa.array(is_listed))
     ends = np.cumsum(lengths[is_listed] // NUMBER.itemsize)
-    listed = np.cumsum(gaps, dtype=np.int64)
-    before = np.append(0, listed)[np.append(0, ends[:-1])]
+    listed = np.cumsum(np.frombuffer(_bytes_of(lists), NUMBER), dtype=np.uint32)
+    before = np.append(np.uint32(0), listed)[np.append(0, ends[:-1])]
     listed -= np.repeat(before, np.diff(ends, prepend=0))
     columns = np.full(size, -1, np.int32)
     columns[numbers] = np.arange(len(numbers), dtype=np.int32)
@@ -50,6 +50,12 @@ def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> 
     row = np.flatnonzero(is_listed)[np.searchsorted(ends, is_asked, side="right")]
     found[row, column[is_asked]] = True
     return found
+
+
+def _bytes_of(data: pa.Array) -> memoryview:
+    """Return the values of a column, one behind the other."""
+    first, last = (np.frombuffer(data.buffers()[1], np.int32)[data.offset + each] for each in (0, len(data)))
+    return memoryview(data.buffers()[2] or b"")[first:last]
 
 
 def pack_each(row: Numbers, numbers: Numbers, size: int) -> tuple[Numbers, Numbers, pa.Array]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import pyarrow as pa
 
 from cdp_toolkit.engines import Frame
+from cdp_toolkit.lake.groups import Groups
 from cdp_toolkit.lake.packed import Ids
 from cdp_toolkit.lake.reading import COUNTS_AT_ONCE
 from cdp_toolkit.lake.store import Store
@@ -80,6 +81,24 @@ class Pinned:
             Its rows; those of a packed table one a group of profiles.
         """
         return self._store.packed(name, self._pinned(name), only=only)
+
+    def groups(self, name: str, schema: pa.Schema) -> Groups | None:
+        """Return the rows of a packed table by their bucket, at the version that ``scan`` would read.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        schema
+            Columns to read.
+
+        Returns
+        -------
+        Groups or None
+            None if no run has written the table.
+        """
+        version = self._pinned(name)
+        return None if version is None else Groups(self._store.opened(name, version), schema)
 
     def take(self, name: str, ids: Ids, columns: Sequence[str]) -> pa.Table | None:
         """Look up the rows of some profiles in a table, at the version that ``scan`` would read.

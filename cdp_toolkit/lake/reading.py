@@ -7,9 +7,11 @@ from pathlib import Path
 import narwhals as nw
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
 from cdp_toolkit.engines import Engine, Frame, stretches
+from cdp_toolkit.engines.delta import opened
 from cdp_toolkit.errors import NotYetError
 from cdp_toolkit.lake.deltas import Deltas
 from cdp_toolkit.lake.layers import Layers, laid, layers_of, overlay, with_gone
@@ -157,6 +159,23 @@ class Reading:
             rows = rows.filter(nw.col(column).is_in(list(values)))
         return rows
 
+    def opened(self, name: str, version: int) -> list[pq.ParquetFile]:
+        """Return the files of a packed table.
+
+        Parameters
+        ----------
+        name
+            Folder and name of the table.
+        version
+            The version.
+
+        Returns
+        -------
+        list of pyarrow.parquet.ParquetFile
+            Those that it has at that version, open.
+        """
+        return [opened(file, self.options) for file in self.deltas.snapshot(name, version).files]
+
     def take(self, name: str, ids: Ids, columns: Sequence[str], version: int | None = None) -> pa.Table | None:
         """Look up the rows of some profiles.
 
@@ -261,8 +280,9 @@ class Reading:
         """
         name = "segments/numbering"
         version = self.version(name) if is_committed else self.head(name)
-        known = version is not None and version >= 0
-        return Numbering(self.engine.collect(self.packed(name, version)) if known else None)
+        if version is None or version < 0:
+            return Numbering()
+        return Numbering(pa.concat_tables(file.read().cast(Numbering.SCHEMA) for file in self.opened(name, version)))
 
     def unpacked(
         self,

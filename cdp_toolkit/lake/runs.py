@@ -182,7 +182,7 @@ class OpenRun(Since):
         schema
             Its columns.
         compression
-            How the files are packed: ``lz4`` is read twice as fast as ``zstd``, and is half as large again.
+            How the files are packed; ``none`` for what is read often: it is mapped instead of unpacked.
 
         Returns
         -------

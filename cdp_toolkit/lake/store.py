@@ -198,8 +198,8 @@ class Store(Comparing):
             rows,
             mode=mode,
             storage_options=self.options or None,
-            # A group of rows holds about one bucket, so that readers of a bucket skip the others.
-            writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=_ROWS_A_GROUP),
+            # A group of rows holds about one bucket, so that readers of a bucket skip the others; ids are hashes: nothing packs them.
+            writer_properties=WriterProperties(compression="UNCOMPRESSED", max_row_group_size=_ROWS_A_GROUP),
         )
         return self.head(name)
 

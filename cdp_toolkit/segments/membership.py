@@ -12,19 +12,19 @@ from datetime import datetime
 from itertools import zip_longest
 from typing import Any
 
-import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines import Engine
 from cdp_toolkit.lake.bits import Bits, joined, moved_bits, odd, pack, set_bits, to_bits
+from cdp_toolkit.lake.groups import Groups
 from cdp_toolkit.lake.packed import Ids, Numbering, bucket_of, merged, packed_schema
 from cdp_toolkit.lake.tables import TABLES
 from cdp_toolkit.segments.evaluate import Part
 from cdp_toolkit.segments.few import Few
-from cdp_toolkit.segments.standings import MEMBERSHIP, Packed, Standing, Standings, moves, standings_in
+from cdp_toolkit.segments.standings import MEMBERSHIP, Packed, Standing, Standings, moves
 
 HISTORY = packed_schema(TABLES["segments/history"]).append(pa.field("recorded_at", pa.timestamp("us", "UTC")))
 
@@ -70,9 +70,11 @@ class _Stretch:
         """Return who is in: a row for each of ``bits``, a column for each of ``asked``."""
         start, stop = self.start, self.start + len(self.numbers)
         own = np.stack([each[start >> 3 : (stop + 7) >> 3] for each in bits])
-        flags = np.unpackbits(own, axis=1, bitorder="little")
+        flags = np.unpackbits(own, axis=1, bitorder="little")[:, start & 7 : (start & 7) + len(self.numbers)]
+        if np.array_equal(self.asked, self.numbers):  # nobody of them is gone
+            return flags.view(np.bool_)
         found = np.zeros((len(bits), len(self.asked)), np.bool_)
-        found[:, np.searchsorted(self.asked, self.numbers)] = flags[:, start & 7 : (start & 7) + len(self.numbers)]
+        found[:, np.searchsorted(self.asked, self.numbers)] = flags
         return found
 
     def bits(self, flags: Bits) -> Bits:
@@ -130,7 +132,7 @@ class Moves:
     Parameters
     ----------
     previous
-        ``segments/membership`` as it is on disk; None if it was never written.
+        Rows of ``segments/membership``; None if it was never written.
     numbering
         Numbers of profiles; new profiles get theirs.
     engine
@@ -141,7 +143,7 @@ class Moves:
         When it ran.
     """
 
-    previous: Frame | None
+    previous: Groups | None
     numbering: Numbering
     engine: Engine
     as_of: datetime
@@ -218,7 +220,7 @@ class Moves:
     def _before(self, part: Part, stretch: _Stretch) -> pa.Table:
         if self.previous is None:
             return MEMBERSHIP.empty_table()
-        rows = standings_in(self.previous, part.entity, stretch.bucket, self.engine)
+        rows = self.previous.rows(part.entity, stretch.bucket)
         is_asked = pc.is_in(rows["segment"], pa.array(part.segments, pa.string()))
         return rows if pc.all(is_asked).as_py() else rows.filter(is_asked)
 
@@ -278,11 +280,12 @@ class Moves:
         """
         if self.previous is None or not segments:
             return
-        ended = self.previous.filter(nw.col("segment").is_in(list(segments)) & (nw.col("status") == "realized"))
-        places = self.engine.collect(ended.select("entity", "bucket").unique(["entity", "bucket"])).to_pylist()
-        for entity, bucket in sorted((row["entity"], row["bucket"]) for row in places):
+        for entity, bucket in self.previous.places:
+            before = self.previous.rows(entity, bucket)
+            is_ended = pc.is_in(before["segment"], pa.array(segments, pa.string()))
+            before = before.filter(pc.and_(is_ended, pc.equal(before["status"], "realized")))
             rows, size = _Rows(self.as_of), len(self.numbering.ids(entity, bucket))
-            for segment, own in self._standings(standings_in(ended, entity, bucket, self.engine)).items():
+            for segment, own in self._standings(before).items():
                 rows.add(segment, "exited", _as_one([*own.values()], size), own, size)
             yield self._finished((entity, bucket), rows)
 

@@ -7,11 +7,10 @@ them into another: what an evaluation adds. From time to time all are written an
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-import narwhals as nw
 import pyarrow as pa
 
-from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.lake.bits import few_numbers, holds, odd, pack, pack_numbers, unpack
+from cdp_toolkit.lake.groups import Groups
 from cdp_toolkit.lake.packed import Numbering, merged, packed_schema
 from cdp_toolkit.lake.tables import TABLES
 
@@ -104,7 +103,7 @@ def after(history: pa.Table, numbering: Numbering) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=MEMBERSHIP)
 
 
-def anew(rows: Frame, numbering: Numbering, engine: Engine) -> Iterator[pa.Table]:
+def anew(rows: Groups, numbering: Numbering) -> Iterator[pa.Table]:
     """Return everyone's standing with one row each.
 
     Parameters
@@ -113,35 +112,11 @@ def anew(rows: Frame, numbering: Numbering, engine: Engine) -> Iterator[pa.Table
         Rows of ``segments/membership`` as they are on disk.
     numbering
         How many profiles there are a bucket.
-    engine
-        Reads, a bucket at a time.
 
     Yields
     ------
     pyarrow.Table
         The rows of a bucket.
     """
-    buckets = engine.collect(rows.select("entity", "bucket").unique(["entity", "bucket"])).to_pylist()
-    for entity, bucket in sorted((row["entity"], row["bucket"]) for row in buckets):
-        yield merged(standings_in(rows, entity, bucket, engine), numbering).sort_by("segment")
-
-
-def standings_in(rows: Frame, entity: str, bucket: int, engine: Engine) -> pa.Table:
-    """Return rows of one bucket.
-
-    Parameters
-    ----------
-    rows
-        Rows of ``segments/membership`` as they are on disk.
-    entity, bucket
-        Which bucket.
-    engine
-        Reads them.
-
-    Returns
-    -------
-    pyarrow.Table
-        Its rows, as they are on disk.
-    """
-    is_here = (nw.col("entity") == entity) & (nw.col("bucket") == bucket)
-    return engine.collect(rows.filter(is_here)).select(MEMBERSHIP.names).cast(MEMBERSHIP)
+    for entity, bucket in rows.places:
+        yield merged(rows.rows(entity, bucket), numbering).sort_by("segment")

@@ -6,10 +6,12 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cdp_toolkit.lake.groups import Groups
 from cdp_toolkit.lake.packed import Numbering, unpacked
 from cdp_toolkit.lake.tables import TABLES
 from cdp_toolkit.segments.buckets import Bucket
@@ -39,7 +41,7 @@ class Audiences:
         flags = {name: pa.array([each in inside for each in profiles], pa.bool_()) for name, inside in members.items()}
         columns = {"profile_id": pa.array(profiles, pa.int64())} | flags
         part = Part("person", bucket, tuple(members), partial(self.engine.load, pa.table(columns)))
-        before = None if self.membership is None else self.engine.load(self.membership)
+        before = None if self.membership is None else self.groups
         recorded_at = datetime(2026, 4, 1, 0, self.runs, tzinfo=UTC)
         moves = Moves(before, self.numbering, self.engine, as_of, recorded_at)
         looked_at = None if only is None else {"person": np.array(only, np.int64)}
@@ -50,8 +52,13 @@ class Audiences:
         return as_of, recorded_at
 
     def write_anew(self):
-        rows = self.engine.load(self.membership)
-        self.membership = pa.concat_tables([MEMBERSHIP.empty_table(), *anew(rows, self.numbering, self.engine)])
+        self.membership = pa.concat_tables([MEMBERSHIP.empty_table(), *anew(self.groups, self.numbering)])
+
+    @property
+    def groups(self):
+        file = pa.BufferOutputStream()
+        pq.write_table(self.membership, file, row_group_size=5)
+        return Groups([pq.ParquetFile(pa.BufferReader(file.getvalue()))], MEMBERSHIP)
 
     def sizes(self):
         sizes = Counter()

@@ -1,0 +1,52 @@
+"""Work that is begun before it is asked for, so that reading goes on while rules are read."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from types import TracebackType
+from typing import Self, TypeVar
+
+from cdp_toolkit.engines.engine import Engine
+
+Found = TypeVar("Found")
+
+_THREADS = 2
+
+
+class Ahead:
+    """Begins work in the background; a context, which ends when all of it has.
+
+    Parameters
+    ----------
+    engine
+        Where it can do only one thing at a time, work waits until it is asked for.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS) if engine.is_concurrent else None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave out what was not begun, and wait for what was."""
+        if self._threads is not None:
+            self._threads.shutdown(cancel_futures=True)
+
+    def begin(self, work: Callable[[], Found]) -> Callable[[], Found]:
+        """Begin some work.
+
+        Parameters
+        ----------
+        work
+            Reads what nobody changes meanwhile.
+
+        Returns
+        -------
+        callable
+            Waits for the work, and returns what it found or raises what it raised.
+        """
+        return cache(work) if self._threads is None else self._threads.submit(work).result
