@@ -172,10 +172,10 @@ class _Trace:
             elif relation.through is None:
                 owners = self.of(behind, relation.far, is_own=is_own)
                 if owners is not None:
-                    yield _among(rows, row_id, owners, relation.far)
+                    yield _owned(rows, row_id, owners, relation.far, key)
             else:
                 for pairs in self._tied(behind, relation.through, relation.near, relation.far):
-                    yield _among(rows, row_id, pairs, relation.near)
+                    yield _owned(rows, row_id, pairs, relation.near, key)
 
     def _tied(self, behind: Reading, through: str, near: str, far: str) -> Iterator[Frame]:
         """Return the owners of ties that changed, or that lead to rows that changed."""
@@ -214,3 +214,8 @@ def _inside(window: Window, clock: Clock) -> nw.Expr:
 def _among(rows: Frame, column: str, ids: Frame, other: str) -> Frame:
     keys = ids.select(_among=nw.col(other))
     return rows.join(keys, left_on=column, right_on="_among", how="semi")
+
+
+def _owned(rows: Frame, row_id: str, owners: Frame, other: str, key: str) -> Frame:
+    """Return the key of rows by their ids; where the key is the id, without looking them up: an id too many does no harm."""
+    return owners.select(nw.col(other).alias(key)) if key == row_id else _among(rows, row_id, owners, other)

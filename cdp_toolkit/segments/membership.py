@@ -4,7 +4,7 @@ An evaluation gives moves, who entered and who left: the difference of the bits 
 the history, and to the membership as rows that take profiles out of one standing and put them into another.
 """
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +30,9 @@ HISTORY = packed_schema(TABLES["segments/history"]).append(pa.field("recorded_at
 
 _FEW = 16
 """Where fewer than one in so many profiles are evaluated, they are looked at one by one."""
+
+_AT_ONCE = 2
+"""Buckets that are read, or looked at, at a time."""
 
 _LAST_BUCKET = bucket_of(2**63 - 1)
 
@@ -173,14 +176,14 @@ class Moves:
             order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
             bits = [_true(flags[segment], order) for segment in part.segments]
             stretches = self._stretches(part, ids if order is None else ids[order], asked.get(part.entity))
-            for stretch, before in self._with_before(part, [*stretches]):
+            for stretch, found in self._in_turn(part, bits, [*stretches]):
                 if place != (part.entity, stretch.bucket):  # a bucket that ends in one part may go on in the next
                     yield self._finished(place, rows)
                     place, rows = (part.entity, stretch.bucket), _Rows(self.as_of)
-                if stretch.is_few:
-                    yield self._of_few(part, stretch, before, stretch.flags(bits))
+                if isinstance(found, Moved):
+                    yield found
                 else:
-                    self._add(rows, part, stretch, before, bits)
+                    self._add(rows, part, stretch, found, bits)
         yield self._finished(place, rows)
 
     def _finished(self, place: tuple[str, int], rows: _Rows) -> Moved:
@@ -204,18 +207,25 @@ class Moves:
             if len(asked):
                 yield _Stretch(bucket, int(start), numbers, asked, len(known))
 
-    def _with_before(self, part: Part, stretches: Sequence[_Stretch]) -> Iterator[tuple[_Stretch, pa.Table]]:
-        """Return with each stretch the membership of its bucket so far."""
-        if not self.engine.is_concurrent or self.previous is None:
-            yield from ((stretch, self._before(part, stretch)) for stretch in stretches)
+    def _in_turn(
+        self, part: Part, bits: Sequence[Bits], stretches: Sequence[_Stretch]
+    ) -> Iterator[tuple[_Stretch, pa.Table | Moved]]:
+        """Return with each stretch who moved in it, where it is few; else the membership of its bucket so far."""
+
+        def begun(stretch: _Stretch) -> pa.Table | Moved:
+            before = self._before(part, stretch)
+            return self._of_few(part, stretch, before, stretch.flags(bits)) if stretch.is_few else before
+
+        if not self.engine.is_concurrent:
+            yield from ((stretch, begun(stretch)) for stretch in stretches)
             return
-        with ThreadPoolExecutor(1) as ahead:  # the next bucket is read while one is compared
-            coming = [ahead.submit(self._before, part, stretch) for stretch in stretches[:1]]
-            for stretch, following in zip_longest(stretches, stretches[1:]):
-                before = coming.pop().result()
+        with ThreadPoolExecutor(_AT_ONCE) as ahead:  # the next buckets are read while one is compared
+            coming = deque(ahead.submit(begun, stretch) for stretch in stretches[:_AT_ONCE])
+            for stretch, following in zip_longest(stretches, stretches[_AT_ONCE:]):
+                found = coming.popleft().result()
                 if following is not None:
-                    coming.append(ahead.submit(self._before, part, following))
-                yield stretch, before
+                    coming.append(ahead.submit(begun, following))
+                yield stretch, found
 
     def _before(self, part: Part, stretch: _Stretch) -> pa.Table:
         if self.previous is None:
