@@ -31,8 +31,8 @@ HISTORY = packed_schema(TABLES["segments/history"]).append(pa.field("recorded_at
 _FEW = 16
 """Where fewer than one in so many profiles are evaluated, they are looked at one by one."""
 
-_AT_ONCE = 2
-"""Buckets that are read, or looked at, at a time."""
+_AT_ONCE = 1
+"""Buckets that are read, or looked at, ahead of the one in hand; one file is read by one thread at a time."""
 
 _LAST_BUCKET = bucket_of(2**63 - 1)
 
