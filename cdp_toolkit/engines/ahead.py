@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from types import TracebackType
 from typing import Self, TypeVar
 
 from cdp_toolkit.engines.engine import Engine
@@ -29,9 +28,7 @@ class Ahead:
         """Return itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Leave out what was not begun, and wait for what was."""
         if self._threads is not None:
             self._threads.shutdown(cancel_futures=True)
