@@ -5,7 +5,11 @@ from collections.abc import Iterator, Mapping
 import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.entities.latest import repeated_in
 from cdp_toolkit.model import Entity, Field, Model
+
+
+_TOLD = ("entity", "source_key", "namespace", "value")
 
 
 def record_identities(entities: Mapping[str, Frame], merges: Frame, model: Model, engine: Engine) -> Frame:
@@ -31,10 +35,18 @@ def record_identities(entities: Mapping[str, Frame], merges: Frame, model: Model
     told = [row for entity in _stitched(model) for row in _of_entity(entities[entity.name], entity)]
     won = [_won(entities[entity.name], merges, entity) for entity in _stitched(model)]
     rows = nw.concat([*told, *won]).filter(~nw.col("value").is_null())
-    once = rows.group_by("entity", "source_key", "namespace", "value").agg(nw.col("seen_at").max())
-    hashed = once.with_columns(_spoken=nw.concat_str(["namespace", "value"], separator=":"))
-    keyed = engine.key64(hashed, {"record_key": "source_key", "value_key": "_spoken"})
-    return keyed.select("entity", "source_key", "record_key", "namespace", "value", "value_key", "seen_at")
+    hashed = rows.with_columns(
+        _spoken=nw.concat_str(["namespace", "value"], separator=":"), _told=nw.concat_str(_TOLD, separator=":")
+    )
+    keyed = engine.key64(hashed, {"record_key": "source_key", "value_key": "_spoken", "_told_key": "_told"})
+    told_rows = keyed.select(*_TOLD, "record_key", "value_key", "seen_at", "_told_key")
+    # Of a thousand rows one says what another says too: only those are grouped, the others stream by.
+    twice = repeated_in(engine.materialise(told_rows.select("_told_key")), "_told_key", engine)
+    few = engine.among(told_rows, "_told_key", twice)
+    few = few.group_by(*_TOLD, "record_key", "value_key", "_told_key").agg(nw.col("seen_at").max())
+    rest = told_rows.join(twice, on="_told_key", how="anti")
+    columns = ("entity", "source_key", "record_key", "namespace", "value", "value_key", "seen_at")
+    return nw.concat([rest.select(*columns), few.select(*columns)])
 
 
 def _stitched(model: Model) -> list[Entity]:

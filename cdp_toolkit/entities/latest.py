@@ -35,7 +35,7 @@ def latest(records: Frame, entity: Entity, engine: Engine) -> Frame:
     narrow = engine.key64(
         records.select(*_PLACE, "_loaded_at", "is_deleted", _at=changed_at(entity)), {"_key": "source_key"}
     )
-    repeated = engine.materialise(_repeated(engine.materialise(narrow.select("_key")), engine))
+    repeated = repeated_in(engine.materialise(narrow.select("_key")), "_key", engine)
     if not rows_of(repeated, engine):
         return records
     rivals = engine.materialise(engine.among(narrow, "_key", repeated))  # hashes may bring some too many
@@ -44,14 +44,29 @@ def latest(records: Frame, entity: Entity, engine: Engine) -> Frame:
     return records.join(losers, on=list(_PLACE), how="anti")
 
 
-def _repeated(keys: Frame, engine: Engine) -> Frame:
-    """Return the keys that are there more than once, counted a part at a time, since counting takes more than keys do."""
+def repeated_in(keys: Frame, column: str, engine: Engine) -> Frame:
+    """Return the keys that are there more than once, counted a part at a time, since counting takes more than keys do.
+
+    Parameters
+    ----------
+    keys
+        Computed rows.
+    column
+        Column of whole numbers, none below zero.
+    engine
+        Counts.
+
+    Returns
+    -------
+    Frame
+        Each such key once, computed.
+    """
     parts = 1 + rows_of(keys, engine) // _COUNTED_AT_ONCE
     found = [
-        keys.filter(nw.col("_key") % parts == part).group_by("_key").agg(rows=nw.len()).filter(nw.col("rows") > 1)
+        keys.filter(nw.col(column) % parts == part).group_by(column).agg(rows=nw.len()).filter(nw.col("rows") > 1)
         for part in range(parts)
     ]
-    return nw.concat([engine.materialise(each.select("_key")) for each in found])
+    return engine.materialise(nw.concat([engine.materialise(each.select(column)) for each in found]))
 
 
 def rows_of(frame: Frame, engine: Engine) -> int:
