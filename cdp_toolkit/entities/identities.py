@@ -8,7 +8,6 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.entities.latest import repeated_in
 from cdp_toolkit.model import Entity, Field, Model
 
-
 _TOLD = ("entity", "source_key", "namespace", "value")
 
 
