@@ -69,5 +69,5 @@ def _renamed(table: str, rows: pl.DataFrame, region: int) -> pl.DataFrame:
 
 
 def _instance(name: str, region: int) -> str:
-    """Return the name of the same system of another region: as long, and its last character another."""
-    return f"{name[:-1]}{region}" if name == _MARKETO else f"{name[:-4]}re{region:02}"
+    """Return the name of the same system of another region."""
+    return f"{name[:-3]}{700 + region}" if name == _MARKETO else f"{name[:-4]}re{region:02}"

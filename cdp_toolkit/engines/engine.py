@@ -263,6 +263,25 @@ class Engine(Protocol):
         """
         ...
 
+    def without(self, frame: Frame, keys: Frame, *, on: Sequence[str]) -> Frame:
+        """Return the rows that have none of a few keys.
+
+        Parameters
+        ----------
+        frame
+            Any rows, however many: they stream by.
+        keys
+            The keys; few beside the rows.
+        on
+            Columns of the keys, in both.
+
+        Returns
+        -------
+        Frame
+            As an anti join gives them; a row without a key is one of them.
+        """
+        ...
+
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together.
 

@@ -133,6 +133,10 @@ class SparkEngine:
         """Return the rows that have one of a few keys; see ``Engine.among``."""
         return frame.join(keys.select(column), on=column, how="semi")
 
+    def without(self, frame: Frame, keys: Frame, *, on: Sequence[str]) -> Frame:
+        """Return the rows that have none of a few keys; see ``Engine.without``."""
+        return frame.join(keys, on=list(on), how="anti")
+
     def connected_components(self, links: Frame) -> Frame:
         """Find what hangs together; see ``Engine.connected_components``."""
         return portable_components(links, self.materialise)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
 import narwhals as nw
 import pyarrow as pa
@@ -9,7 +10,7 @@ import pyarrow as pa
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.entities.columns import Columns
 from cdp_toolkit.entities.landed import ORIGIN, Landed, LandedSource
-from cdp_toolkit.entities.latest import latest
+from cdp_toolkit.entities.latest import TABLE, latest
 from cdp_toolkit.entities.mapping import Lookup, ObjectMapping
 from cdp_toolkit.entities.records import read_records, rejected, unreadable
 from cdp_toolkit.lake.tables import RECORD_COLUMNS, TABLES
@@ -80,6 +81,7 @@ def build_entities(
     refused: list[Frame] = []
     merged: list[Frame] = []
     every = [landed for source in sources for landed in _landed(source, scan)]
+    numbers = count()
     for landed in _to_read(every, new):
         mapping = _mapping(landed)
         refused += _unreadable(landed, mapping)
@@ -87,6 +89,8 @@ def build_entities(
         for output in mapping.outputs:
             entity = model.entity(output.entity)
             read = read_records(_readable(landed), output, entity, lookups, engine)
+            # Here, since Polars holds all rows of a join by a column that it makes up as it reads.
+            read = read.with_columns(nw.lit(next(numbers)).alias(TABLE))
             read = read if keep is None else keep(read)
             refused.append(rejected(read, landed, entity))
             good = read.filter(nw.col("_problems") == "").drop("_problems", "_remarks")

@@ -41,9 +41,9 @@ def record_identities(entities: Mapping[str, Frame], merges: Frame, model: Model
     told_rows = keyed.select(*_TOLD, "record_key", "value_key", "seen_at", "_told_key")
     # Of a thousand rows one says what another says too: only those are grouped, the others stream by.
     twice = repeated_in(engine.materialise(told_rows.select("_told_key")), "_told_key", engine)
-    few = engine.among(told_rows, "_told_key", twice)
-    few = few.group_by(*_TOLD, "record_key", "value_key", "_told_key").agg(nw.col("seen_at").max())
-    rest = told_rows.join(twice, on="_told_key", how="anti")
+    rivals = engine.among(told_rows, "_told_key", twice)
+    few = engine.materialise(rivals.group_by(*_TOLD, "record_key", "value_key").agg(nw.col("seen_at").max()))
+    rest = engine.without(told_rows, twice, on=["_told_key"])
     columns = ("entity", "source_key", "record_key", "namespace", "value", "value_key", "seen_at")
     return nw.concat([rest.select(*columns), few.select(*columns)])
 

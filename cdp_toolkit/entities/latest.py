@@ -8,7 +8,9 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Entity
 
 _NEVER = datetime(1, 1, 1, tzinfo=UTC)
-_PLACE = ("source_key", "_batch", "_file", "_line")
+TABLE = "_table"
+"""Column that tells what was made of one landed object from what was made of others, whose files may have the same names."""
+_PLACE = ("source_key", TABLE, "_batch", "_file", "_line")
 _COUNTED_AT_ONCE = 2**24
 
 
@@ -18,7 +20,7 @@ def latest(records: Frame, entity: Entity, engine: Engine) -> Frame:
     Parameters
     ----------
     records
-        Good rows of ``read_records``, of all sources.
+        Good rows of ``read_records``, of all sources, with a number in ``TABLE`` for each landed object and output.
     entity
         Their entity.
     engine
@@ -38,10 +40,13 @@ def latest(records: Frame, entity: Entity, engine: Engine) -> Frame:
     repeated = repeated_in(engine.materialise(narrow.select("_key")), "_key", engine)
     if not rows_of(repeated, engine):
         return records
-    rivals = engine.materialise(engine.among(narrow, "_key", repeated))  # hashes may bring some too many
-    winners = rivals.unique("source_key", keep="last", order_by=["_at", "_loaded_at", "is_deleted", "_batch", "_line"])
-    losers = engine.materialise(rivals.join(winners, on=list(_PLACE), how="anti").select(*_PLACE))
-    return records.join(losers, on=list(_PLACE), how="anti")
+    # Kept apart, since texts of few rows would hold those of all; hashes may bring some too many.
+    with engine.set_aside(engine.among(narrow, "_key", repeated)) as rivals:
+        winners = rivals.unique(
+            "source_key", keep="last", order_by=["_at", "_loaded_at", "is_deleted", "_batch", "_line", TABLE]
+        )
+        losers = engine.materialise(rivals.join(winners, on=list(_PLACE), how="anti").select(*_PLACE))
+    return engine.without(records, losers, on=_PLACE)
 
 
 def repeated_in(keys: Frame, column: str, engine: Engine) -> Frame:

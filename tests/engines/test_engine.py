@@ -75,6 +75,13 @@ def test_rows_are_found_by_their_keys_each_once_and_never_by_null(engine, frame,
     assert rows(engine.among(records, "key", keys), "key", "name") == [(2, "b"), (2, "d")]
 
 
+def test_rows_without_a_few_keys_are_those_that_have_none_of_them(engine, frame, rows):
+    records = frame({"id": [1, 2, 3, 4], "key": [7, None, 8, 9], "name": ["a", "b", "c", "d"]})
+    keys = frame({"key": [7, 9], "name": ["a", "x"]})
+
+    assert rows(engine.without(records, keys, on=["key", "name"]), "id") == [2, 3, 4]
+
+
 def test_what_is_known_by_a_key_is_added_and_null_is_nobodys_key(engine, frame, rows):
     records = frame({"id": [1, 2, 3], "key": [7, None, 8]})
     known = frame({"of": [7, 9], "name": ["a", "b"]})
