@@ -58,13 +58,26 @@ class People:
         if people is None or not self._run.exists(table):
             return False
         (rows,) = step.make(among_people(self._run.scan, people, self._engine))
-        if (laid := renew(self._run.scan(table), rows, people, self._engine)) is None:
-            return True
-        if name == "person" and self._is_held:
-            self.held[table] = laid
-        else:
-            self._run.replace(table, laid)
+        if (laid := renew(self._run.scan(table), rows, people, self._engine)) is not None:
+            self.write(table, laid)
         return True
+
+    def write(self, table: str, rows: Frame, *, is_dear: bool = False) -> None:
+        """Write a table, or hold its rows.
+
+        Parameters
+        ----------
+        table
+            A table of ``profiles/``.
+        rows
+            All its rows.
+        is_dear
+            Run them once, if they are held: they are read again for each computed attribute.
+        """
+        if table.removeprefix("profiles/").partition("@")[0] == "person" and self._is_held:
+            self.held[table] = self._run.set_aside(rows) if is_dear else rows
+        else:
+            self._run.replace(table, rows)
 
     @cached_property
     def changed(self) -> Frame | None:

@@ -116,7 +116,7 @@ def _make(run: OpenRun, lake: Lake, step: Step, pace: Pace, *, people: People, r
     if step.names == ("event",) and grow_events(run, lake, is_in_order=pace == "whole"):
         return
     for name, frame in zip(step.names, step.make(run.scan), strict=True):
-        run.replace(f"profiles/{name}", frame)
+        people.write(f"profiles/{name}", frame, is_dear=True)
 
 
 _READ: dict[tuple[str, tuple[str, ...]], set[str]] = {}
