@@ -41,7 +41,7 @@ class Keys:
 
     def __init__(self, identities: Frame, engine: Engine) -> None:
         self._identities = identities
-        self._engine = engine
+        self.engine = engine
 
     def resolve(self, frame: Frame, column: str, entity: str, *, into: str, namespace: str = "") -> Frame:
         """Add the profile id that a column means.
@@ -67,9 +67,9 @@ class Keys:
         namespace = namespace or f"{entity}_key"
         known = self._identities.filter((nw.col("entity") == entity) & (nw.col("namespace") == namespace))
         spelt = frame.with_columns(_text=nw.concat_str([nw.lit(f"{namespace}:"), nw.col(column)]))
-        hashed = self._engine.key64(spelt, {"_key": "_text"}).drop("_text")
+        hashed = self.engine.key64(spelt, {"_key": "_text"}).drop("_text")
         found = known.select("value_key", **{into: "profile_id"})
-        return self._engine.look_up(hashed, found, on="_key", by="value_key").drop("_key")
+        return self.engine.look_up(hashed, found, on="_key", by="value_key").drop("_key")
 
 
 def add_references(profiles: Frame, entity: Entity, keys: Keys) -> Frame:
@@ -118,18 +118,23 @@ def rekey_rows(records: Frame, entity: Entity, keys: Keys) -> Frame:
     live = records if entity.keeps_deleted else records.filter(~nw.col("is_deleted"))
     owned = keys.resolve(live, "person_key", "person", into="profile_id").filter(~nw.col("profile_id").is_null())
     rows = _in_order(add_references(owned, entity, keys), entity)
-    rows = _without_copies(rows) if "external_key" in entity.recorded else rows
+    rows = _without_copies(rows, keys.engine) if "external_key" in entity.recorded else rows
     return _once(rows, _ONCE[entity.name]) if entity.name in _ONCE else rows
 
 
-def _without_copies(rows: Frame) -> Frame:
+def _without_copies(rows: Frame, engine: Engine) -> Frame:
     """Leave out rows of the same person that name another row of the table as themselves in another system."""
-    origins = rows.select("profile_id", external_key="source_key", _home="source_key", _back="external_key")
-    told = rows.join(origins, on=["profile_id", "external_key"], how="left")
+    told = rows.select("profile_id", "external_key", "source_key").filter(~nw.col("external_key").is_null())
+    told = engine.materialise(told)
+    if not len(engine.collect(told.head(1))):
+        return rows
+    homes = rows.select("profile_id", external_key="source_key", _back="external_key")
+    found = homes.join(told, on=["profile_id", "external_key"], how="inner")
     # Of two rows that name each other, the one whose key sorts first is at home.
     is_mutual = (nw.col("_back") == nw.col("source_key")).fill_null(value=False)
-    is_copy = ~nw.col("_home").is_null() & (~is_mutual | (nw.col("source_key") > nw.col("_home")))
-    return told.filter(~is_copy).drop("_home", "_back")
+    is_copy = ~is_mutual | (nw.col("source_key") > nw.col("external_key"))
+    copies = engine.materialise(found.filter(is_copy).select("profile_id", "source_key"))
+    return engine.without(rows, copies, on=["profile_id", "source_key"])
 
 
 def _once(rows: Frame, key: Sequence[str]) -> Frame:
