@@ -69,8 +69,7 @@ def stored(files: Sequence[str], schema: pa.Schema, options: Mapping[str, str]) 
     pyarrow.dataset.Dataset
         All rows.
     """
-    root = "/".join(files[0].split("/", 3)[:3])
-    bucket = PyFileSystem(DeltaStorageHandler(root, dict(options) or None))
+    root, bucket = _bucket(files[0], options)
     paths = [file.removeprefix(f"{root}/") for file in files]
     return ds.dataset(paths, schema=schema, format="parquet", filesystem=bucket)
 
@@ -92,9 +91,14 @@ def opened(file: str, options: Mapping[str, str]) -> pq.ParquetFile:
     """
     if "://" not in file:
         return pq.ParquetFile(file, memory_map=True)
-    root = "/".join(file.split("/", 3)[:3])
-    bucket = PyFileSystem(DeltaStorageHandler(root, dict(options) or None))
+    root, bucket = _bucket(file, options)
     return pq.ParquetFile(file.removeprefix(f"{root}/"), filesystem=bucket)
+
+
+def _bucket(file: str, options: Mapping[str, str]) -> tuple[str, PyFileSystem]:
+    """Return the address of the bucket of a file, and its files."""
+    root = "/".join(file.split("/", 3)[:3])
+    return root, PyFileSystem(DeltaStorageHandler(root, dict(options) or None))
 
 
 def commit_files(uri: str, folder: str, schema: pa.Schema, *, mode: Mode, options: Mapping[str, str]) -> None:

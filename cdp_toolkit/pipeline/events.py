@@ -5,7 +5,7 @@ import narwhals as nw
 from cdp_toolkit.engines import Frame
 from cdp_toolkit.entities.latest import rows_of
 from cdp_toolkit.lake import Lake, OpenRun
-from cdp_toolkit.pipeline.changed import remapped
+from cdp_toolkit.pipeline.people import People
 from cdp_toolkit.profiles.build import events_of
 from cdp_toolkit.profiles.relations import REFERENCES, identities_of_events
 
@@ -15,7 +15,7 @@ _MOST_MOVED = 10_000  # of more events, making the table anew is as quick as tak
 _MOST_BEHIND = 0.3  # so a lake is written anew each time that it has grown by this share
 
 
-def grow_events(run: OpenRun, lake: Lake, *, is_in_order: bool) -> bool:
+def grow_events(run: OpenRun, lake: Lake, people: People, *, is_in_order: bool) -> bool:
     """Write new events after those of ``profiles/event``, and give those to others that belong to others now.
 
     Parameters
@@ -24,6 +24,8 @@ def grow_events(run: OpenRun, lake: Lake, *, is_in_order: bool) -> bool:
         The stitch that is on.
     lake
         Its model and engine.
+    people
+        Knows which identities mean another profile.
     is_in_order
         Whether most of the table must lie in the order of people, so that the events of a few are found without a scan.
 
@@ -40,7 +42,7 @@ def grow_events(run: OpenRun, lake: Lake, *, is_in_order: bool) -> bool:
     new, count = grown
     if is_in_order and run.rows_behind(_PROFILES) + count > _MOST_BEHIND * run.rows(_PROFILES):
         return False
-    moved = _moved(run, lake)
+    moved = _moved(run, lake, people.moved)
     keys = [] if moved is None else lake.engine.collect(moved)["source_key"].to_pylist()
     if len(keys) > _MOST_MOVED:
         return False
@@ -56,9 +58,9 @@ def grow_events(run: OpenRun, lake: Lake, *, is_in_order: bool) -> bool:
     return True
 
 
-def _moved(run: OpenRun, lake: Lake) -> Frame | None:
+def _moved(run: OpenRun, lake: Lake, mapped: Frame | None) -> Frame | None:
     """Return the ``source_key`` of the known events that belong to somebody else now, or name something else, if any."""
-    engine, mapped = lake.engine, remapped(run, lake.engine)
+    engine = lake.engine
     if mapped is None or not rows_of(mapped, engine):
         return None
     entity, known = lake.model.entity("event"), run.scan(_PROFILES)

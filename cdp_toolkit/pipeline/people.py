@@ -82,7 +82,7 @@ class People:
     @cached_property
     def changed(self) -> Frame | None:
         """Who has other records, or of whose records any is another one: ``profile_id``, run; None if all are to be looked at."""
-        run, engine, moved = self._run, self._engine, self._moved
+        run, engine, moved = self._run, self._engine, self.moved
         told, before = changed_records(run, engine), run.version_before(_IDS)
         if told is None or moved is None or before is None:
             return None
@@ -117,12 +117,13 @@ class People:
         Frame or None
             As ``changed``.
         """
-        moved, people = self._moved, self.alone(MATCHED_FROM)
+        moved, people = self.moved, self.alone(MATCHED_FROM)
         is_new = moved is None or rows_of(moved.filter(nw.col("entity") == "account"), self._engine)
         return None if is_new else people
 
     @cached_property
-    def _moved(self) -> Frame | None:
+    def moved(self) -> Frame | None:
+        """The identities, of all entities, that mean another profile; see ``remapped``."""
         return remapped(self._run, self._engine)
 
     def _referring(self, moved: Frame) -> Iterator[Frame]:

@@ -113,7 +113,7 @@ def _is_due(run: OpenRun, step: Step, definitions: str, late: set[str], *, is_br
 def _make(run: OpenRun, lake: Lake, step: Step, pace: Pace, *, people: People, read: set[str]) -> None:
     if people.make(step, read):
         return
-    if step.names == ("event",) and grow_events(run, lake, is_in_order=pace == "whole"):
+    if step.names == ("event",) and grow_events(run, lake, people, is_in_order=pace == "whole"):
         return
     for name, frame in zip(step.names, step.make(run.scan), strict=True):
         people.write(f"profiles/{name}", frame, is_dear=True)
