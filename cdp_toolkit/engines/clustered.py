@@ -15,7 +15,7 @@ from cdp_toolkit.engines.engine import Mode
 from cdp_toolkit.engines.ranges import BYTES, Part, in_ranges, plain_schema, written_out
 
 _ROWS_A_BATCH = 1 << 16
-_WRITER = WriterProperties(max_row_group_size=100_000)
+_WRITER = WriterProperties(compression="SNAPPY", max_row_group_size=100_000)
 
 
 def write_clustered(rows: pa.RecordBatchReader, uri: str, mode: Mode, options: Mapping[str, str], by: str) -> None:

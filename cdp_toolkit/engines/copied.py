@@ -16,11 +16,12 @@ import polars as pl
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from cdp_toolkit.engines.stretches import ABOUT, FOLDER, Ids, Prints, number_of
+from cdp_toolkit.engines.stretches import ABOUT, FOLDER, Ids, Prints, is_text, number_of
 
 _UNFINISHED = "unfinished"
 _PART_BYTES = 2**27  # one is written while the next comes; a million rows, 47 columns wide, were 0.5 GB each
-_SAMPLE, _SHARED = 10_000, 4  # texts that so many rows share on average are kept once
+_SAMPLE, _SHARED = 10_000, 4  # values that so many rows share on average are kept once
+_NARROW = 2**31
 _ODD, _OF_NULL = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x5851F42D4C957F2D)
 _KEPT = 2  # versions: what is being read while the next is written
 
@@ -140,19 +141,25 @@ def _hashes(column: pa.Array) -> Prints:
 
 
 def _short(column: pa.Array) -> pa.Array:
-    """Return a column in fewer bytes, where its texts repeat or all is null."""
+    """Return a column in fewer bytes, where its values repeat or all is null."""
     if column.null_count == len(column):
         return pa.nulls(len(column))
-    if not pa.types.is_dictionary(column.type):
-        is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    kind = column.type
+    if not pa.types.is_dictionary(kind):
         sample = column.slice(0, _SAMPLE)
-        if not is_text or len(sample.unique()) * _SHARED > len(sample):
-            return column
+        if pa.types.is_nested(kind) or pa.types.is_boolean(kind) or len(sample.unique()) * _SHARED > len(sample):
+            return _narrow(column)
         column = column.dictionary_encode()
-    for kind in (pa.int8(), pa.int16()):
-        if len(column.dictionary) < 2 ** (kind.bit_width - 1):
-            return pa.DictionaryArray.from_arrays(column.indices.cast(kind), column.dictionary)
-    return column
+    for narrow in (pa.int8(), pa.int16()):
+        if len(column.dictionary) < 2 ** (narrow.bit_width - 1):
+            return pa.DictionaryArray.from_arrays(column.indices.cast(narrow), column.dictionary)
+    return column if is_text(column.type.value_type) else column.cast(kind)
+
+
+def _narrow(column: pa.Array) -> pa.Array:
+    """Return a column whose texts, or lists of them, end at places of four bytes."""
+    narrow = {pa.large_string(): pa.string(), pa.large_list(pa.large_string()): pa.list_(pa.string())}
+    return column.cast(narrow[column.type]) if column.type in narrow and column.nbytes < _NARROW else column
 
 
 def _save(batch: pa.RecordBatch, file: Path) -> None:

@@ -78,10 +78,9 @@ def in_ranges(
         ranges = min(_MOST_RANGES, 4 * -(-first.height // most))
         bounds = bounds.gather_every(-(-max(1, bounds.len()) // ranges))[1:].unique(maintain_order=True)
         del keys, sample
+        none = [rows.read(0, 0) for rows in kept]
         cut = [[opened.enter_context(each) for each in rows.cut(by, bounds, most)] for rows in kept]
-        yield _ranges(
-            cut, [rows.read(0, 0) for rows in kept], most // 2
-        )  # while one is made, the one before is still read
+        yield _ranges(cut, none, most // 2)  # while one is made, the one before is still read
 
 
 def written_out(rows: pa.Table) -> pa.Table:
@@ -159,6 +158,8 @@ class _Rows:
         step = max(1, most // self._rows_a_group)
         for start in range(0, self.groups, step):
             yield _stretch(self.read(start, start + step), by, bounds, self._file.with_suffix(f".{start}"))
+        self._parquet.close()
+        self._file.unlink()  # as large as what was made of it
 
 
 def _short_columns(about: pq.FileMetaData) -> list[str]:

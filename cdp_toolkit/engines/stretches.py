@@ -190,6 +190,8 @@ def _copied(column: pa.Array) -> pa.Array:
     """Return a column that holds on to no mapped file: a taken dictionary is the one of the file."""
     if not pa.types.is_dictionary(column.type):
         return column
+    if not is_text(column.type.value_type):
+        return column.dictionary_decode()
     dictionary = column.dictionary
     return pa.DictionaryArray.from_arrays(column.indices, dictionary.take(pa.array(np.arange(len(dictionary)))))
 
@@ -207,6 +209,22 @@ def _one(parts: Sequence[pa.Array], kind: pa.DataType) -> pa.ChunkedArray:
 
 def _mapped(file: Path) -> pa.RecordBatch:
     return pa.ipc.open_file(pa.memory_map(str(file))).get_batch(0)
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether a column has texts.
+
+    Parameters
+    ----------
+    kind
+        Type of its values.
+
+    Returns
+    -------
+    bool
+        Whether they are texts.
+    """
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def number_of(folder: Path) -> int:
