@@ -9,8 +9,6 @@ from cdp_toolkit.engines.engine import Engine
 
 Found = TypeVar("Found")
 
-_THREADS = 2
-
 
 class Ahead:
     """Begins work in the background; a context, which ends when all of it has.
@@ -19,10 +17,12 @@ class Ahead:
     ----------
     engine
         Where it can do only one thing at a time, work waits until it is asked for.
+    threads
+        How many things are done at once.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS) if engine.is_concurrent else None
+    def __init__(self, engine: Engine, *, threads: int = 2) -> None:
+        self._threads = ThreadPoolExecutor(threads) if engine.is_concurrent else None
 
     def __enter__(self) -> Self:
         """Return itself."""

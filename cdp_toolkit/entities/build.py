@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 
 import narwhals as nw
 import pyarrow as pa
 
 from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines.ahead import Ahead
 from cdp_toolkit.entities.columns import Columns
 from cdp_toolkit.entities.landed import ORIGIN, Landed, LandedSource
 from cdp_toolkit.entities.latest import TABLE, latest
-from cdp_toolkit.entities.mapping import Lookup, ObjectMapping
+from cdp_toolkit.entities.mapping import Lookup, ObjectMapping, Output
 from cdp_toolkit.entities.records import read_records, rejected, unreadable
 from cdp_toolkit.lake.tables import RECORD_COLUMNS, TABLES
 from cdp_toolkit.model import Entity, Model
@@ -82,16 +84,19 @@ def build_entities(
     merged: list[Frame] = []
     every = [landed for source in sources for landed in _landed(source, scan)]
     numbers = count()
-    for landed in _to_read(every, new):
-        mapping = _mapping(landed)
-        refused += _unreadable(landed, mapping)
-        lookups = _lookups(landed, every, engine)
-        for output in mapping.outputs:
-            entity = model.entity(output.entity)
-            read = read_records(_readable(landed), output, entity, lookups, engine)
-            # Here, since Polars holds all rows of a join by a column that it makes up as it reads.
-            read = read.with_columns(nw.lit(next(numbers)).alias(TABLE))
-            read = read if keep is None else keep(read)
+    with Ahead(engine, threads=1) as ahead:  # the rows of one object are read while the next one's mapping becomes a plan
+        told: list[tuple[Landed, Output, Callable[[], Frame]]] = []
+        for landed in _to_read(every, new):
+            mapping = _mapping(landed)
+            refused += _unreadable(landed, mapping)
+            lookups = _lookups(landed, every, engine)
+            for output in mapping.outputs:
+                read = read_records(_readable(landed), output, model.entity(output.entity), lookups, engine)
+                # Here, since Polars holds all rows of a join by a column that it makes up as it reads.
+                read = read.with_columns(nw.lit(next(numbers)).alias(TABLE))
+                told.append((landed, output, ahead.begin(partial(keep or _as_it_is, read))))
+        for landed, output, kept in told:
+            entity, read = model.entity(output.entity), kept()
             refused.append(rejected(read, landed, entity))
             good = read.filter(nw.col("_problems") == "").drop("_problems", "_remarks")
             parts[entity.name].append(good)
@@ -112,6 +117,10 @@ def build_entities(
             if source.mapping.find(name) is None
         ],
     )
+
+
+def _as_it_is(frame: Frame) -> Frame:
+    return frame
 
 
 def _landed(source: LandedSource, scan: Callable[[str], Frame]) -> Iterator[Landed]:

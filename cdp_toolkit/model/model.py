@@ -297,5 +297,5 @@ class Model(BaseModel):
 @cache
 def _standard() -> Model:
     texts = sorted(files("cdp_toolkit.model").joinpath("entities").iterdir(), key=lambda file: file.name)
-    entities = [Entity.model_validate(yaml.safe_load(file.read_text("utf-8"))) for file in texts]
+    entities = [Entity.model_validate(yaml.load(file.read_text("utf-8"), yaml.CSafeLoader)) for file in texts]
     return Model(entities={entity.name: entity for entity in entities})
