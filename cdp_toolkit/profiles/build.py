@@ -59,14 +59,15 @@ def build_profiles(model: Model, policies: Sequence[Policy], engine: Engine) -> 
     Yields
     ------
     Step
-        Steps read tables of ``entities/`` and ``identity/``, and those of ``profiles/`` that earlier steps have made.
+        Steps read tables of ``entities/`` and ``identity/``, and those of ``profiles/`` that earlier steps have made. That of
+        events comes first.
     """
     default, *further = policies
+    yield Step(("event",), lambda scan: (events_of(scan, model, engine),))
     for name in _PLAIN:
         yield Step((name,), _merging(name, default, model, engine))
     for name in _TIES:
         yield Step((name,), _tying(name, model, engine))
-    yield Step(("event",), lambda scan: (events_of(scan, model, engine),))
     yield Step(("person_account",), lambda scan: (_person_accounts(scan, engine),))
     yield Step(("person_component",), lambda scan: (_components(scan, model, engine),))
     yield Step(("person_identity",), lambda scan: (person_identities(scan("identity/identities")),))
