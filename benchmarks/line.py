@@ -339,6 +339,7 @@ def main() -> None:
     if options.step:
         run_step(options.step, options.workspace, options.persons[0], options.format)
         return
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # no installed package is compiled anew by every process
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
         worlds = options.home or Path(scratch)

@@ -106,6 +106,13 @@ def ours_changed(options: argparse.Namespace) -> Found:
     return _evaluated(options) | {"counts": {}}
 
 
+def ours_session(options: argparse.Namespace) -> Found:
+    """Evaluate for the first time, and once another process has written the same change, again: as a notebook does."""
+    ours(options)
+    in_process("restitch", options)
+    return _evaluated(options) | {"counts": {}}
+
+
 def ours_later(options: argparse.Namespace) -> Found:
     """Evaluate a day later, when no data came: windows of time have slid."""
     return _evaluated(options, days=1) | {"counts": {}}
@@ -248,6 +255,7 @@ STEPS: dict[str, Callable[[argparse.Namespace], Found]] = {
         ours,
         restitch,
         ours_changed,
+        ours_session,
         ours_later,
         ours_next,
         scan,
@@ -260,6 +268,7 @@ STEPS: dict[str, Callable[[argparse.Namespace], Found]] = {
 CONTENDERS = (
     "ours",
     "ours_changed",
+    "ours_session",
     "ours_later",
     "ours_next",
     "scan",
@@ -362,6 +371,7 @@ def main() -> None:
     if options.step:
         run_step(options)
         return
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # no installed package is compiled anew by every process
     with tempfile.TemporaryDirectory() as scratch:
         options.home = options.home or Path(scratch)
         show(measure(options), options)

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -50,10 +51,11 @@ def copied(rows: pa.RecordBatchReader, table: Path, by: str) -> Iterator[pa.Reco
     with ThreadPoolExecutor(1) as behind:
         copy = _Copying(folder, by, behind)
         yield pa.RecordBatchReader.from_batches(rows.schema, copy.through(rows))
-        firsts = copy.ended()
+        firsts, keys = copy.ended()
     delta = DeltaTable(table)
     files = sorted(uri.rpartition("/")[2] for uri in delta.file_uris())
-    about = {"by": by, "firsts": firsts, "columns": rows.schema.names, "files": files, "prints": pl.__version__}
+    about = {"by": by, "columns": rows.schema.names, "files": files, "prints": pl.__version__}
+    about |= {"firsts": firsts, "keys": keys}
     (folder / ABOUT).write_text(json.dumps(about), "utf-8")
     finished = folder.with_name(str(delta.version()))
     shutil.rmtree(finished, ignore_errors=True)
@@ -66,7 +68,8 @@ class _Copying:
     def __init__(self, folder: Path, by: str, behind: ThreadPoolExecutor) -> None:
         self._folder, self._by, self._behind = folder, by, behind
         self._firsts: list[int] = []
-        self._writing: Future[None] | None = None
+        self._keys: list[str] = []
+        self._writing: Future[str] | None = None
 
     def through(self, rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         """Return the rows as they are, and note them on the way."""
@@ -80,11 +83,12 @@ class _Copying:
                 held, size = self._note(held, is_last=False), 0
         self._note(held, is_last=True)
 
-    def ended(self) -> list[int]:
-        """Return the first key of each part, once all are written."""
+    def ended(self) -> tuple[list[int], list[str]]:
+        """Return the first key of each part, and what its keys are called, once all are written."""
         if self._writing is not None:
-            self._writing.result()
-        return self._firsts
+            self._keys.append(self._writing.result())
+            self._writing = None
+        return self._firsts, self._keys
 
     def _note(self, held: Sequence[pa.RecordBatch], *, is_last: bool) -> list[pa.RecordBatch]:
         """Write the rows of all keys that are complete, and return the others."""
@@ -102,7 +106,8 @@ class _Copying:
         return list(rows.slice(complete).to_batches())
 
 
-def _write(rows: pa.Table, by: str, part: Path) -> None:
+def _write(rows: pa.Table, by: str, part: Path) -> str:
+    """Write a part and return a digest of its keys."""
     keys = rows[by].to_numpy()
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
     columns = {name: _short(rows[name].combine_chunks()) for name in rows.column_names if name != by}
@@ -116,6 +121,7 @@ def _write(rows: pa.Table, by: str, part: Path) -> None:
         pa.record_batch(columns) if columns else pa.record_batch({by: rows[by].combine_chunks()}),
         part.with_suffix(".rows"),
     )
+    return blake2b(about["key"].tobytes(), digest_size=16).hexdigest()
 
 
 def _prints(columns: Iterable[pa.Array], starts: Ids, size: int) -> Prints:

@@ -11,10 +11,12 @@ Of each key there is a print, a hash of all its rows, so that two versions are c
 
 import json
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,7 @@ Prints = npt.NDArray[np.uint64]
 
 FOLDER, ABOUT = "_stretches", "about.json"
 _SMALLEST = -(2**63)
+_Range = tuple[int, int | None, str]
 
 
 @dataclass(frozen=True)
@@ -131,16 +134,34 @@ def differing(before: Copy, now: Copy) -> Ids | None:
             return None
         if any(one.get(what) != other.get(what) for what in ("by", "columns", "prints")):
             return None
-        lows = [_SMALLEST, *other["firsts"][1:]]
+        known = {each: part for part, each in enumerate(_ranges(one))}
 
-        def between(low: int, high: int | None) -> Ids:
-            then = _between(before.folder, one["firsts"], low, high)
-            return _differing(then, _between(now.folder, other["firsts"], low, high))
+        def between(part: int, range_: _Range) -> Ids:
+            if range_[2] and range_ in known:
+                return _reprinted(before.folder, known[range_], now.folder, part)
+            then, since = (
+                _between(copy.folder, about["firsts"], *range_[:2]) for copy, about in ((before, one), (now, other))
+            )
+            return _differing(then, since)
 
         with ThreadPoolExecutor() as threads:
-            return np.concatenate([*threads.map(between, lows, [*lows[1:], None])])
+            return np.concatenate([*threads.map(between, count(), _ranges(other))])
     except OSError:
         return None
+
+
+def _ranges(about: Mapping[str, Any]) -> list[_Range]:
+    """Return from which key to before which each part reaches, and what its keys are called."""
+    lows = [_SMALLEST, *about["firsts"][1:]]
+    return [*zip(lows, [*lows[1:], None], about.get("keys") or [""] * len(lows), strict=True)]
+
+
+def _reprinted(before: Path, known: int, now: Path, part: int) -> Ids:
+    """Return whose prints differ in two parts with the same keys; the keys of the others are not read."""
+    then, since = _mapped(before / f"{known:05}.keys"), _mapped(now / f"{part:05}.keys")
+    is_other = then["print"].to_numpy() != since["print"].to_numpy()
+    found: Ids = since["key"].to_numpy()[is_other]
+    return found
 
 
 def _between(folder: Path, firsts: Sequence[int], low: int, high: int | None) -> tuple[Ids, Prints]:

@@ -197,7 +197,7 @@ def moved_bits(bits: Bits, start: int, stop: int, *, to: int = 0, size: int | No
     Parameters
     ----------
     bits
-        Eight to a byte, the lowest first.
+        Eight to a byte, the lowest first; or rows of them.
     start, stop
         The stretch.
     to
@@ -210,19 +210,19 @@ def moved_bits(bits: Bits, start: int, stop: int, *, to: int = 0, size: int | No
     numpy.ndarray
         Eight to a byte, the lowest first.
     """
-    out = np.zeros((stop - start if size is None else size) + 15 >> 3, np.uint8)
+    out = np.zeros((*bits.shape[:-1], (stop - start if size is None else size) + 15 >> 3), np.uint8)
     if start < stop:
-        part = bits[start >> 3 : (stop + 7) >> 3].copy()
-        part[0] &= 0xFF << (start & 7) & 0xFF
-        part[-1] &= 0xFF >> (-stop & 7)
-        by, at = (to & 7) - (start & 7), to >> 3
+        part = bits[..., start >> 3 : (stop + 7) >> 3].copy()
+        part[..., 0] &= 0xFF << (start & 7) & 0xFF
+        part[..., -1] &= 0xFF >> (-stop & 7)
+        by, at, width = (to & 7) - (start & 7), to >> 3, part.shape[-1]
         if by >= 0:
-            out[at : at + len(part)] = part << by
-            out[at + 1 : at + 1 + len(part)] |= (part >> (8 - by))[: len(out) - at - 1]
+            out[..., at : at + width] = part << by
+            out[..., at + 1 : at + 1 + width] |= (part >> (8 - by))[..., : out.shape[-1] - at - 1]
         else:
-            out[at : at + len(part)] = part >> -by
-            out[at : at + len(part) - 1] |= part[1:] << (8 + by)
-    return out[: len(out) - 1]
+            out[..., at : at + width] = part >> -by
+            out[..., at : at + width - 1] |= part[..., 1:] << (8 + by)
+    return out[..., :-1]
 
 
 def _count(bits: Bits) -> int:
@@ -259,7 +259,7 @@ def set_bits(bits: Bits) -> Numbers:
     numpy.ndarray
         Numbers in rising order.
     """
-    (filled,) = np.nonzero(bits)
+    filled = np.flatnonzero(bits != 0)  # flags are looked through faster than bytes
     places = np.unpackbits(bits[filled, None], axis=1, bitorder="little")
     byte, place = np.nonzero(places)
     return filled[byte] * 8 + place

@@ -1,6 +1,7 @@
 """Rows of a packed table, bucket by bucket, read from the groups of rows in which they lie."""
 
 from collections.abc import Sequence
+from threading import Lock
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -23,6 +24,7 @@ class Groups:
 
     def __init__(self, files: Sequence[pq.ParquetFile], schema: pa.Schema) -> None:
         self._schema = schema
+        self._one_at_a_time = Lock()  # a file has one reader
         self._at: dict[Place, list[tuple[pq.ParquetFile, int, bool]]] = {}
         for file in files:
             for group in range(file.num_row_groups):
@@ -50,7 +52,8 @@ class Groups:
         """
         found = [self._schema.empty_table()]
         for file, group, is_whole in self._at.get((entity, bucket), []):
-            rows = file.read_row_group(group, self._schema.names, use_threads=False)
+            with self._one_at_a_time:
+                rows = file.read_row_group(group, self._schema.names, use_threads=False)
             if not is_whole:
                 rows = rows.filter(pc.and_(pc.equal(rows["entity"], entity), pc.equal(rows["bucket"], bucket)))
             found.append(rows.select(self._schema.names).cast(self._schema))

@@ -1,5 +1,8 @@
 """Many rows of a packed table at once, asked about the same few profiles."""
 
+from collections.abc import Iterator
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -31,25 +34,31 @@ def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> 
     lengths = pc.binary_length(data).to_numpy().astype(np.int64)
     is_listed = lengths == NUMBER.itemsize * np.abs(counts)
     places, mask = numbers >> 3, (1 << (numbers & 7)).astype(np.uint8)
-    for place in np.flatnonzero(~is_listed):
-        bits = np.frombuffer(data[place].as_buffer(), np.uint8)
-        there = len(numbers) if len(bits) * 8 >= size else int(np.searchsorted(places, len(bits)))
-        np.not_equal(bits[places[:there]] & mask[:there], 0, out=found[place, :there])
+    for start, end in _alike(np.where(is_listed, -1, lengths)):
+        bits = np.frombuffer(_bytes_of(data[start:end]), np.uint8).reshape(end - start, lengths[start])
+        there = int(np.searchsorted(places, lengths[start]))
+        np.not_equal(bits.take(places[:there], axis=1) & mask[:there], 0, out=found[start:end, :there])
     if not is_listed.any():
         return found
-    # All lists as one: the gaps of each add up from its own beginning, modulo 2³², which no number reaches.
+    # All lists as one: the gaps of each add up from its own beginning.
     lists = data.filter(pa.array(is_listed))
-    ends = np.cumsum(lengths[is_listed] // NUMBER.itemsize)
-    listed = np.cumsum(np.frombuffer(_bytes_of(lists), NUMBER), dtype=np.uint32)
-    before = np.append(np.uint32(0), listed)[np.append(0, ends[:-1])]
-    listed -= np.repeat(before, np.diff(ends, prepend=0))
-    columns = np.full(size, -1, np.int32)
-    columns[numbers] = np.arange(len(numbers), dtype=np.int32)
-    column = columns[listed]
-    is_asked = np.flatnonzero(column >= 0)
-    row = np.flatnonzero(is_listed)[np.searchsorted(ends, is_asked, side="right")]
-    found[row, column[is_asked]] = True
+    sizes = lengths[is_listed] // NUMBER.itemsize
+    ends = np.cumsum(sizes)
+    listed = np.cumsum(np.frombuffer(_bytes_of(lists), NUMBER), dtype=np.int64)
+    listed -= np.repeat(np.append(0, listed)[ends - sizes], sizes)
+    is_number = np.zeros(size, np.bool_)
+    is_number[numbers] = True
+    asked = np.flatnonzero(is_number.take(listed))
+    row = np.flatnonzero(is_listed)[np.searchsorted(ends, asked, side="right")]
+    found[row, np.searchsorted(numbers, listed[asked])] = True
     return found
+
+
+def _alike(lengths: Numbers) -> Iterator[tuple[int, int]]:
+    """Return from where to where rows are bits of one length; lists are of length -1."""
+    cuts = np.flatnonzero(np.diff(lengths)) + 1
+    ends = [0, *cuts.tolist(), len(lengths)] if len(lengths) else []
+    return ((start, end) for start, end in pairwise(ends) if lengths[start] >= 0)
 
 
 def _bytes_of(data: pa.Array) -> memoryview:

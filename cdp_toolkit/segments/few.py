@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdp_toolkit.lake.held import Flags, holds_each, pack_each
+from cdp_toolkit.lake.bits import Bits, set_bits
+from cdp_toolkit.lake.held import holds_each, pack_each
 from cdp_toolkit.lake.packed import alike
 from cdp_toolkit.segments.standings import MEMBERSHIP
 
@@ -37,7 +38,7 @@ class Few:
     size: int
     at: datetime
 
-    def moves(self, before: pa.Table, segments: Sequence[str], now: Flags) -> tuple[pa.Table, pa.Table]:
+    def moves(self, before: pa.Table, segments: Sequence[str], now: Bits) -> tuple[pa.Table, pa.Table]:
         """Return who of them moved.
 
         Parameters
@@ -47,7 +48,7 @@ class Few:
         segments
             Segments that were evaluated.
         now
-            A row for each segment, a column for each profile: who is in.
+            A row for each segment, a bit for each profile: who is in.
 
         Returns
         -------
@@ -64,15 +65,15 @@ class Few:
             membership += found[1]
         return pa.concat_tables(history), pa.concat_tables(membership)
 
-    def _moves(self, before: pa.Table, segments: pa.Array, now: Flags) -> tuple[list[pa.Table], list[pa.Table]]:
+    def _moves(self, before: pa.Table, segments: pa.Array, now: Bits) -> tuple[list[pa.Table], list[pa.Table]]:
         standings, held = self._held(before)
         of = pc.index_in(standings["segment"], segments).to_numpy()
         is_in = pc.equal(standings["status"], "realized").to_numpy()
         fresh = now.copy()
-        for standing, segment in enumerate(of):
+        for standing, segment in enumerate(of):  # many times as fast as `bitwise_or.reduceat`
             fresh[segment] &= ~held[standing]
         new_to, newcomers = _true(fresh)
-        row, movers = _true(held & (now[of] != is_in[:, None]))
+        row, movers = _true(held & (now[of] ^ np.where(is_in, 0xFF, 0).astype(np.uint8)[:, None]))
 
         moment = pa.scalar(self.at, MEMBERSHIP.field("exited_at").type)
         has_left = is_in[row]
@@ -101,15 +102,18 @@ class Few:
         from_ = {name: left[name] for name in then} | packed | {"profiles": pc.negate(packed["profiles"])}
         return history, [pa.table(each) for each in (from_, then | packed, new | packed_new)]
 
-    def _held(self, before: pa.Table) -> tuple[pa.Table, Flags]:
+    def _held(self, before: pa.Table) -> tuple[pa.Table, Bits]:
         """Return one row for each standing, and which of the profiles have it."""
-        held = holds_each(before["profiles"].to_numpy(), before["bits"].combine_chunks(), self.numbers, self.size)
+        flags = holds_each(before["profiles"].to_numpy(), before["bits"].combine_chunks(), self.numbers, self.size)
+        held = np.packbits(flags, axis=1, bitorder="little")
         first, group = alike(before)
         if len(first) < len(before):
-            order = np.argsort(group, kind="stable")
-            starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-            held = np.bitwise_xor.reduceat(held[order], starts, axis=0)
-            return before.take(pa.array(first)), held
+            standing = held[first]
+            is_more = np.ones(len(before), np.bool_)
+            is_more[first] = False
+            for row in np.flatnonzero(is_more):  # many times as fast as `bitwise_xor.reduceat`
+                standing[group[row]] ^= held[row]
+            return before.take(pa.array(first)), standing
         return before, held
 
     def _packed(self, row: Numbers, who: Numbers) -> tuple[pa.Array, dict[str, Any]]:
@@ -118,7 +122,7 @@ class Few:
         return pa.array(rows), {"profiles": pa.array(counts, pa.int64()), "bits": bits}
 
 
-def _true(flags: Flags) -> tuple[Numbers, Numbers]:
-    """Return row and column of each that is true; as one long row they are found ten times as fast."""
-    row, column = np.divmod(np.flatnonzero(flags), max(1, flags.shape[1]))
+def _true(bits: Bits) -> tuple[Numbers, Numbers]:
+    """Return row and column of each bit that is set."""
+    row, column = np.divmod(set_bits(bits.reshape(-1)), max(1, 8 * bits.shape[1]))
     return row, column

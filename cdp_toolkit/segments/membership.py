@@ -31,8 +31,8 @@ HISTORY = packed_schema(TABLES["segments/history"]).append(pa.field("recorded_at
 _FEW = 16
 """Where fewer than one in so many profiles are evaluated, they are looked at one by one."""
 
-_AT_ONCE = 1
-"""Buckets that are read, or looked at, ahead of the one in hand; one file is read by one thread at a time."""
+_AT_ONCE = 2
+"""Buckets that are read, or looked at, ahead of the one in hand."""
 
 _LAST_BUCKET = bucket_of(2**63 - 1)
 
@@ -69,16 +69,17 @@ class _Stretch:
         """Whether they are looked at one by one."""
         return len(self.asked) < self.size / _FEW
 
-    def flags(self, bits: Sequence[Bits]) -> npt.NDArray[np.bool_]:
-        """Return who is in: a row for each of ``bits``, a column for each of ``asked``."""
+    def flags(self, bits: Sequence[Bits]) -> Bits:
+        """Return who is in: a row for each of ``bits``, a bit for each of ``asked``."""
         start, stop = self.start, self.start + len(self.numbers)
         own = np.stack([each[start >> 3 : (stop + 7) >> 3] for each in bits])
-        flags = np.unpackbits(own, axis=1, bitorder="little")[:, start & 7 : (start & 7) + len(self.numbers)]
+        own = moved_bits(own, start & 7, (start & 7) + stop - start)
         if np.array_equal(self.asked, self.numbers):  # nobody of them is gone
-            return flags.view(np.bool_)
+            return own
         found = np.zeros((len(bits), len(self.asked)), np.bool_)
+        flags = np.unpackbits(own, axis=1, count=stop - start, bitorder="little")
         found[:, np.searchsorted(self.asked, self.numbers)] = flags
-        return found
+        return np.packbits(found, axis=1, bitorder="little")
 
     def bits(self, flags: Bits) -> Bits:
         """Return who is in, as bits of the whole bucket."""
@@ -211,10 +212,11 @@ class Moves:
         self, part: Part, bits: Sequence[Bits], stretches: Sequence[_Stretch]
     ) -> Iterator[tuple[_Stretch, pa.Table | Moved]]:
         """Return with each stretch who moved in it, where it is few; else the membership of its bucket so far."""
+        is_known = self.previous is not None  # else the first few of a bucket would not be one row with the others
 
         def begun(stretch: _Stretch) -> pa.Table | Moved:
             before = self._before(part, stretch)
-            return self._of_few(part, stretch, before, stretch.flags(bits)) if stretch.is_few else before
+            return self._of_few(part, stretch, before, stretch.flags(bits)) if is_known and stretch.is_few else before
 
         if not self.engine.is_concurrent:
             yield from ((stretch, begun(stretch)) for stretch in stretches)
@@ -234,7 +236,7 @@ class Moves:
         is_asked = pc.is_in(rows["segment"], pa.array(part.segments, pa.string()))
         return rows if pc.all(is_asked).as_py() else rows.filter(is_asked)
 
-    def _of_few(self, part: Part, stretch: _Stretch, before: pa.Table, now: npt.NDArray[np.bool_]) -> Moved:
+    def _of_few(self, part: Part, stretch: _Stretch, before: pa.Table, now: Bits) -> Moved:
         found = Few(stretch.asked, stretch.size, self.as_of).moves(before, part.segments, now)
         same = {
             "entity": part.entity, "bucket": stretch.bucket, "changed_at": self.as_of, "recorded_at": self.recorded_at

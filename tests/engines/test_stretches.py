@@ -72,12 +72,19 @@ def test_keys_that_are_not_there_have_no_rows(write):
 def test_many_rows_are_cut_into_parts_that_keep_the_rows_of_a_key_together(write, monkeypatch):
     monkeypatch.setattr("cdp_toolkit.engines.copied._PART_BYTES", 20_000)
     ids = np.repeat(np.arange(1, 1001), 5).tolist()
-    rows = {"profile_id": ids, "page": [f"page {number % 7}" for number in range(5000)]}
-    delta = write(rows, pa.schema({"profile_id": pa.int64(), "page": pa.string()}))
+    numbers = range(5000)
+    rows = {
+        "profile_id": ids,
+        "page": [f"page {number % 7}" for number in numbers],
+        "score": [None if number % 3 else number % 11 / 2 for number in numbers],  # values that repeat are kept once
+        "visits": list(numbers),
+    }
+    kinds = (pa.int64(), pa.string(), pa.float64(), pa.int64())
+    delta = write(rows, pa.schema(dict(zip(rows, kinds, strict=True))))
 
-    found = taken(delta, [1, 200, 201, 1000], ["profile_id", "page"])
+    found = taken(delta, [1, 200, 201, 1000], [*rows])
 
-    expected = {(each, page) for each, page in zip(*rows.values(), strict=True) if each in {1, 200, 201, 1000}}
+    expected = {row for row in zip(*rows.values(), strict=True) if row[0] in {1, 200, 201, 1000}}
     assert {tuple(row.values()) for row in found.to_pylist()} == expected
     assert len(found) == 20
 
@@ -128,6 +135,7 @@ def test_keys_whose_rows_differ_are_told_without_reading_rows(write, before, aft
     copies = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("cdp_toolkit.engines.copied._PART_BYTES", 20 * part)
+        patch.setattr("cdp_toolkit.engines.clustered._ROWS_A_BATCH", part)
         for rows in (before, after):
             columns = dict(zip(schema.names, [*zip(*rows, strict=True)] or [()] * 3, strict=True))
             copies.append(copy_of(write(columns, schema)))
