@@ -130,24 +130,31 @@ class _Profiles:
 
     def make(self, step: Step) -> None:
         """Write the tables of a step anew, or what differs in them, or nothing."""
-        if not self._is_due(step) or self.people.make(step, _READ[self.definitions, step.names]):
+        if not self.run.is_changed() and (
+            not self._is_due(step) or self.people.make(step, _READ[self.definitions, step.names])
+        ):
             return
         if step.names == ("event",) and grow_events(
             self.run, self.lake, self.people, is_in_order=self.pace == "whole"
         ):  # fmt: skip
             return
-        for name, frame in zip(step.names, step.make(self.run.scan), strict=True):
+        for name, frame in zip(step.names, step.make(self._scan), strict=True):
             self.people.write(f"profiles/{name}", frame, is_dear=True)
 
+    def _scan(self, name: str) -> Frame:
+        if name == _EVENTS:
+            self._events_made()
+        return self.run.scan(name)
+
     def _is_due(self, step: Step) -> bool:
-        """Return whether the tables of a step are to be written: not if all that it reads is as it was when they were."""
+        """Return whether the tables of a step are to be written, under the same definitions: not if all that it reads is as it was."""
         known = (self.definitions, step.names)
         if known not in _READ:
             _READ[known] = self._read_by(step)
         reads, run, is_brief = _READ[known], self.run, self.pace == "brief"
         if _EVENTS in reads:
             self._events_made()
-        if run.is_changed() or run.is_changed(*reads - {_EVENTS}):
+        if run.is_changed(*reads - {_EVENTS}):
             return True
         is_late = step.names[0] in self.late or (_EVENTS in reads and run.is_changed(_EVENTS))
         if is_late and is_brief:
@@ -160,9 +167,7 @@ class _Profiles:
 
         def scan(name: str) -> Frame:
             read.add(name)
-            if name == _EVENTS:
-                self._events_made()
-            return self.run.scan(name).head(0)
+            return self._scan(name).head(0)
 
         step.make(scan)
         return read
