@@ -14,7 +14,7 @@ from cdp_toolkit.entities.columns import Columns
 from cdp_toolkit.entities.landed import ORIGIN, Landed, LandedSource
 from cdp_toolkit.entities.latest import TABLE, latest
 from cdp_toolkit.entities.mapping import Lookup, ObjectMapping, Output
-from cdp_toolkit.entities.records import read_records, rejected, unreadable
+from cdp_toolkit.entities.records import read_records, rejected, unreadable, whole
 from cdp_toolkit.lake.tables import RECORD_COLUMNS, TABLES
 from cdp_toolkit.model import Entity, Model
 from cdp_toolkit.model.types import arrow_type
@@ -99,6 +99,7 @@ def build_entities(
                 told.append((landed, output, ahead.begin(partial(keep or _as_it_is, read))))
         for landed, output, kept in told:
             entity, read = model.entity(output.entity), kept()
+            read = whole(read, entity)  # here, since it takes time to write nulls and to read them again
             refused.append(rejected(read, landed, entity))
             good = read.filter(nw.col("_problems") == "").drop("_problems", "_remarks")
             parts[entity.name].append(good)

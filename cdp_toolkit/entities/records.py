@@ -41,7 +41,7 @@ def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[s
     -------
     Frame
         One row per delivered row that the output is about: where it stood, ``source_key`` and its parts,
-        ``is_deleted``, the entity's columns, ``_into`` (key of the record that this one was merged into),
+        ``is_deleted``, the entity's columns as far as they are mapped, ``_into`` (key of the record that this one was merged into),
         ``_problems`` (empty for a good row) and ``_remarks`` (on values that a good row is kept without).
     """
     values = {name: value for name, value in output.values(entity).items() if _has_instance(landed, value)}
@@ -66,9 +66,32 @@ def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[s
     return typed.select(
         *ORIGIN,
         "source_key", "source_type", "source_instance", "source_id", "is_deleted", "_into",
-        *_columns(entity, values),
+        *(name for name in entity.recorded if name in values and name != "is_deleted"),
         _problems=_told_of(problems), _remarks=_told_of(remarks),
     )  # fmt: skip
+
+
+def whole(records: Frame, entity: Entity) -> Frame:
+    """Return records with the columns that their mapping says nothing of.
+
+    Parameters
+    ----------
+    records
+        Rows of ``read_records``.
+    entity
+        Their entity.
+
+    Returns
+    -------
+    Frame
+        The same rows; all columns of the entity, in its order, come before the others.
+    """
+    told = records.collect_schema().names()
+    columns = {
+        name: nw.col(name) if name in told else nw.lit(None, dtype=frame_type(field.type))
+        for name, field in entity.recorded.items()
+    }
+    return records.select(**columns, **{name: nw.col(name) for name in told if name not in columns})
 
 
 def rejected(records: Frame, landed: Landed, entity: Entity) -> Frame:
@@ -244,11 +267,3 @@ def _problem(is_bad: nw.Expr, column: str, value: nw.Expr, reason: str) -> nw.Ex
     parts = [nw.lit(column + _BETWEEN_PARTS), value, nw.lit(_BETWEEN_PARTS + reason)]
     told = nw.concat_str(parts, ignore_nulls=True)
     return nw.when(is_bad).then(told)
-
-
-def _columns(entity: Entity, values: dict[str, Value]) -> Iterator[nw.Expr]:
-    for field in entity.recorded.values():
-        if field.name == "is_deleted":
-            continue
-        empty = nw.lit(None, dtype=frame_type(field.type)).alias(field.name)
-        yield nw.col(field.name) if field.name in values else empty
