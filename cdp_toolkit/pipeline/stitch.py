@@ -216,7 +216,7 @@ def _compute(
             for entity, found in compute(computed, names, asked, lake.engine, as_of=as_of):
                 table, values = f"profiles/{table_of(entity, policy)}", lake.engine.load(found)
                 if table in held or changes(scan(table), values, lake.engine):
-                    run.replace(table, with_values(scan(table), values))
+                    run.replace(table, with_values(scan(table), values, lake.engine))
                     held.pop(table, None)
                     is_changed = True
     return is_changed

@@ -277,7 +277,7 @@ def _of(computed: Computed, names: Iterable[str]) -> Iterator[tuple[str, Compute
     return ((name, computed.attributes[name]) for name in names)
 
 
-def with_values(profiles: Frame, values: Frame) -> Frame:
+def with_values(profiles: Frame, values: Frame, engine: Engine) -> Frame:
     """Return profiles with the values of computed attributes, in place of those that they had.
 
     Parameters
@@ -286,6 +286,8 @@ def with_values(profiles: Frame, values: Frame) -> Frame:
         One row per profile.
     values
         One row per profile: ``profile_id`` and a column an attribute.
+    engine
+        Looks them up.
 
     Returns
     -------
@@ -294,7 +296,7 @@ def with_values(profiles: Frame, values: Frame) -> Frame:
     """
     new = set(values.collect_schema().names()) - {"profile_id"}
     kept = [name for name in profiles.collect_schema().names() if name not in new]
-    return profiles.select(kept).join(values, on="profile_id", how="left")
+    return engine.look_up(profiles.select(kept), values, on="profile_id", by="profile_id")
 
 
 def changes(profiles: Frame, values: Frame, engine: Engine) -> int:

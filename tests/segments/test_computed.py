@@ -27,7 +27,7 @@ def computed(world, model, engine):
         frames = {entity: scan(entity) for entity in ("person", "account")}
         for names in found.levels:
             for entity, table in compute(found, names, lambda each: frames.get(each, scan(each)), engine, as_of=AS_OF):
-                frames[entity] = with_values(frames[entity], engine.load(table))
+                frames[entity] = with_values(frames[entity], engine.load(table), engine)
         entity = found.attributes[name].entity
         told = engine.collect(frames[entity].select("profile_id", name).sort("profile_id"))
         return list(zip(told["profile_id"].to_pylist(), told[name].to_pylist(), strict=True))
