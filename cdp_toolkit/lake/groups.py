@@ -50,14 +50,14 @@ class Groups:
         pyarrow.Table
             Its rows, as they are on disk.
         """
-        found = [self._schema.empty_table()]
+        found = []
         for file, group, is_whole in self._at.get((entity, bucket), []):
             with self._one_at_a_time:
                 rows = file.read_row_group(group, self._schema.names, use_threads=False)
             if not is_whole:
                 rows = rows.filter(pc.and_(pc.equal(rows["entity"], entity), pc.equal(rows["bucket"], bucket)))
             found.append(rows.select(self._schema.names).cast(self._schema))
-        return pa.concat_tables(found)
+        return pa.concat_tables(found) if found else self._schema.empty_table()
 
 
 def _places(file: pq.ParquetFile, group: int) -> set[Place]:

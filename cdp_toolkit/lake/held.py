@@ -8,12 +8,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdp_toolkit.lake.bits import NUMBER, Numbers, pack_numbers
+from cdp_toolkit.lake.bits import NUMBER, Bits, Numbers, pack_numbers
 
-Flags = npt.NDArray[np.bool_]
+_AT_ONCE = 2**16  # numbers of lists
 
 
-def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> Flags:
+def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> Bits:
     """Tell of each of many rows which numbers it keeps.
 
     Parameters
@@ -28,30 +28,37 @@ def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> 
     Returns
     -------
     numpy.ndarray
-        A row for each row, a column for each number.
+        A row for each row, a bit for each number, eight to a byte, the lowest first.
     """
-    found = np.zeros((len(data), len(numbers)), np.bool_)
+    found = np.zeros((len(data), (len(numbers) + 7) // 8), np.uint8)
     lengths = pc.binary_length(data).to_numpy().astype(np.int64)
     is_listed = lengths == NUMBER.itemsize * np.abs(counts)
     places, mask = numbers >> 3, (1 << (numbers & 7)).astype(np.uint8)
     for start, end in _alike(np.where(is_listed, -1, lengths)):
         bits = np.frombuffer(_bytes_of(data[start:end]), np.uint8).reshape(end - start, lengths[start])
         there = int(np.searchsorted(places, lengths[start]))
-        np.not_equal(bits.take(places[:there], axis=1) & mask[:there], 0, out=found[start:end, :there])
-    if not is_listed.any():
-        return found
-    # All lists as one: the gaps of each add up from its own beginning.
-    lists = data.filter(pa.array(is_listed))
-    sizes = lengths[is_listed] // NUMBER.itemsize
-    ends = np.cumsum(sizes)
-    listed = np.cumsum(np.frombuffer(_bytes_of(lists), NUMBER), dtype=np.int64)
-    listed -= np.repeat(np.append(0, listed)[ends - sizes], sizes)
+        own = bits.take(places[:there], axis=1) & mask[:there]
+        found[start:end, : (there + 7) // 8] = np.packbits(own, axis=1, bitorder="little")
     is_number = np.zeros(size, np.bool_)
     is_number[numbers] = True
-    asked = np.flatnonzero(is_number.take(listed))
-    row = np.flatnonzero(is_listed)[np.searchsorted(ends, asked, side="right")]
-    found[row, np.searchsorted(numbers, listed[asked])] = True
+    for rows, row, listed in _lists(data.filter(pa.array(is_listed)), lengths[is_listed] // NUMBER.itemsize):
+        is_asked = is_number.take(listed)
+        column = np.searchsorted(numbers, listed[is_asked])
+        at = np.flatnonzero(is_listed)[rows][row[is_asked]], column >> 3
+        np.bitwise_or.at(found, at, (1 << (column & 7)).astype(np.uint8))
     return found
+
+
+def _lists(lists: pa.Array, sizes: Numbers) -> Iterator[tuple[slice, Numbers, Numbers]]:
+    """Return the numbers of lists, so many at a time as stay in the cache: which lists, whose each is among them, and itself."""
+    ends = np.cumsum(sizes)
+    cuts = np.searchsorted(ends, np.arange(_AT_ONCE, ends[-1] if len(ends) else 0, _AT_ONCE))
+    for first, last in pairwise(sorted({0, *cuts.tolist(), len(sizes)})):
+        own = sizes[first:last]
+        listed = np.cumsum(np.frombuffer(_bytes_of(lists[first:last]), NUMBER), dtype=np.int64)
+        # The gaps of each add up from its own beginning.
+        listed -= np.repeat(np.append(0, listed)[np.cumsum(own) - own], own)
+        yield slice(first, last), np.repeat(np.arange(last - first), own), listed
 
 
 def _alike(lengths: Numbers) -> Iterator[tuple[int, int]]:

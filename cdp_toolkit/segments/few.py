@@ -104,8 +104,7 @@ class Few:
 
     def _held(self, before: pa.Table) -> tuple[pa.Table, Bits]:
         """Return one row for each standing, and which of the profiles have it."""
-        flags = holds_each(before["profiles"].to_numpy(), before["bits"].combine_chunks(), self.numbers, self.size)
-        held = np.packbits(flags, axis=1, bitorder="little")
+        held = holds_each(before["profiles"].to_numpy(), before["bits"].combine_chunks(), self.numbers, self.size)
         first, group = alike(before)
         if len(first) < len(before):
             standing = held[first]
