@@ -105,15 +105,16 @@ class Few:
     def _held(self, before: pa.Table) -> tuple[pa.Table, Bits]:
         """Return one row for each standing, and which of the profiles have it."""
         held = holds_each(before["profiles"].to_numpy(), before["bits"].combine_chunks(), self.numbers, self.size)
-        first, group = alike(before)
+        standings = before.drop_columns(["profiles", "bits"])  # a row that is taken takes its bits along
+        first, group = alike(standings)
         if len(first) < len(before):
             standing = held[first]
             is_more = np.ones(len(before), np.bool_)
             is_more[first] = False
             for row in np.flatnonzero(is_more):  # many times as fast as `bitwise_xor.reduceat`
                 standing[group[row]] ^= held[row]
-            return before.take(pa.array(first)), standing
-        return before, held
+            return standings.take(pa.array(first)), standing
+        return standings, held
 
     def _packed(self, row: Numbers, who: Numbers) -> tuple[pa.Array, dict[str, Any]]:
         """Return which rows have anybody, and these rows packed; ``who`` are places among the numbers."""

@@ -5,13 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import pyarrow as pa
 
 from cdp_toolkit.engines import Engine
-from cdp_toolkit.engines.ahead import Ahead
 from cdp_toolkit.lake import OpenRun
 from cdp_toolkit.lake.packed import Numbering
 from cdp_toolkit.lake.spool import Spool
@@ -72,8 +71,6 @@ class Step:
         Runs it.
     numbering
         Gives the numbers of profiles.
-    ahead
-        Reads what will be asked for.
     as_of
         What ``now`` means.
     timezone
@@ -87,7 +84,6 @@ class Step:
     model: Model
     engine: Engine
     numbering: Callable[[], Numbering]
-    ahead: Ahead
     as_of: datetime
     timezone: str
     last: Mapping[str, Any] | None = None
@@ -192,14 +188,12 @@ class Step:
         known = self.last["details"].get("methods", {})
         fresh = {name: "not evaluated last time" for name in names if name not in known}
         then = Clock(datetime.fromisoformat(self.last["details"]["evaluation"]["as_of"]), self.timezone)
-        read = [name for name in self.model.entities if table(name) in self.last["read"]]
-        changed = {name: self.ahead.begin(partial(self._changed, table(name))) for name in read}
         after = self._bindings
         before = after if then == after.clock else Bindings(self.segments, self.model, then)
         versions = Versions(
             lambda name: self.run.scan(table(name)),
             lambda name: self.run.differing(table(name), self._version(table(name))),
-            lambda name: changed[name]() if name in changed else self._changed(table(name)),
+            cache(lambda name: self._changed(table(name))),
             before,
             after,
         )
