@@ -84,9 +84,7 @@ def build_entities(
     merged: list[Frame] = []
     every = [landed for source in sources for landed in _landed(source, scan)]
     numbers = count()
-    with Ahead(
-        engine, threads=1
-    ) as ahead:  # the rows of one object are read while the next one's mapping becomes a plan
+    with Ahead(engine, threads=1) as ahead:  # rows are read while the next object's mapping becomes a plan
         told: list[tuple[Landed, Output, Callable[[], Frame]]] = []
         for landed in _to_read(every, new):
             mapping = _mapping(landed)

@@ -70,7 +70,7 @@ def system_name(system: str) -> str:
 @cache
 def _system_name(folder: str) -> str | None:
     shipped = _shipped().get(folder)
-    return str(_parsed(shipped.read_text("utf-8"), folder)["system"]) if shipped is not None else None
+    return str(read_shipped(shipped)["system"]) if shipped is not None else None
 
 
 def _read(mapping: str | Path) -> dict[str, Any]:

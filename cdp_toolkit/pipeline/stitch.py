@@ -27,6 +27,7 @@ Pace = Literal["whole", "round", "brief"]
 
 _EVENTS, _COMPUTED = "profiles/event", "computed"
 _FEW = 3_000_000
+"""Events that are given to people while other tables are made; more at once with those would take too much memory."""
 
 
 def stitch(
@@ -123,7 +124,7 @@ class _Profiles:
         events, *others = steps
         with Ahead(self.lake.engine, threads=1) as ahead:
             self._events_made = ahead.begin(partial(self.make, events))
-            if self.run.rows("entities/event") > _FEW:  # at once with others they would take too much memory
+            if self.run.rows("entities/event") > _FEW:
                 self._events_made()
             yield others
             self._events_made()
