@@ -18,6 +18,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cdp_toolkit.engines.stretches import is_text
+
 BYTES = 3 * 2**27
 """Rows that are put in order in memory; they are there twice."""
 
@@ -164,16 +166,12 @@ class _Rows:
 
 def _short_columns(about: pq.FileMetaData) -> list[str]:
     """Return the columns of which each group has a small dictionary."""
-    is_text = {
-        field.name
-        for field in about.schema.to_arrow_schema()
-        if pa.types.is_large_string(field.type) or pa.types.is_string(field.type)
-    }
+    texts = {field.name for field in about.schema.to_arrow_schema() if is_text(field.type)}
     groups = [about.row_group(number) for number in range(about.num_row_groups)]
     found = []
     for place in range(about.num_columns if groups else 0):
         columns = [group.column(place) for group in groups]
-        if columns[0].path_in_schema in is_text and all(
+        if columns[0].path_in_schema in texts and all(
             "RLE_DICTIONARY" in each.encodings
             and each.has_dictionary_page
             and each.data_page_offset - each.dictionary_page_offset <= _KINDS

@@ -40,16 +40,16 @@ def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> 
         found[start:end, : (there + 7) // 8] = np.packbits(own, axis=1, bitorder="little")
     is_number = np.zeros(size, np.bool_)
     is_number[numbers] = True
-    for rows, row, listed in _lists(data.filter(pa.array(is_listed)), lengths[is_listed] // NUMBER.itemsize):
+    rows = np.flatnonzero(is_listed)
+    for row, listed in _lists(data.take(pa.array(rows)), lengths[rows] // NUMBER.itemsize):
         is_asked = is_number.take(listed)
         column = np.searchsorted(numbers, listed[is_asked])
-        at = np.flatnonzero(is_listed)[rows][row[is_asked]], column >> 3
-        np.bitwise_or.at(found, at, (1 << (column & 7)).astype(np.uint8))
+        np.bitwise_or.at(found, (rows[row[is_asked]], column >> 3), (1 << (column & 7)).astype(np.uint8))
     return found
 
 
-def _lists(lists: pa.Array, sizes: Numbers) -> Iterator[tuple[slice, Numbers, Numbers]]:
-    """Return the numbers of lists, so many at a time as stay in the cache: which lists, whose each is among them, and itself."""
+def _lists(lists: pa.Array, sizes: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
+    """Return the numbers of lists, and in which list each is, so many at a time as stay in the cache."""
     ends = np.cumsum(sizes)
     cuts = np.searchsorted(ends, np.arange(_AT_ONCE, ends[-1] if len(ends) else 0, _AT_ONCE))
     for first, last in pairwise(sorted({0, *cuts.tolist(), len(sizes)})):
@@ -57,7 +57,7 @@ def _lists(lists: pa.Array, sizes: Numbers) -> Iterator[tuple[slice, Numbers, Nu
         listed = np.cumsum(np.frombuffer(_bytes_of(lists[first:last]), NUMBER), dtype=np.int64)
         # The gaps of each add up from its own beginning.
         listed -= np.repeat(np.append(0, listed)[np.cumsum(own) - own], own)
-        yield slice(first, last), np.repeat(np.arange(last - first), own), listed
+        yield np.repeat(np.arange(first, last), own), listed
 
 
 def _alike(lengths: Numbers) -> Iterator[tuple[int, int]]:
