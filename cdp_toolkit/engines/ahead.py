@@ -22,6 +22,8 @@ class Ahead:
     """
 
     def __init__(self, engine: Engine, *, threads: int = 2) -> None:
+        self.is_left = False
+        """Whether nobody asks any more for what was begun; work that takes long looks at it."""
         self._threads = ThreadPoolExecutor(threads) if engine.is_concurrent else None
 
     def __enter__(self) -> Self:
@@ -30,6 +32,7 @@ class Ahead:
 
     def __exit__(self, *error: object) -> None:
         """Leave out what was not begun, and wait for what was."""
+        self.is_left = True
         if self._threads is not None:
             self._threads.shutdown(cancel_futures=True)
 

@@ -84,7 +84,7 @@ def build_entities(
     merged: list[Frame] = []
     every = [landed for source in sources for landed in _landed(source, scan)]
     numbers = count()
-    with Ahead(engine, threads=1) as ahead:  # rows are read while the next object's mapping becomes a plan
+    with Ahead(engine) as ahead:  # rows of two objects are read at a time, while the mapping of the next becomes a plan
         told: list[tuple[Landed, Output, Callable[[], Frame]]] = []
         for landed in _to_read(every, new):
             mapping = _mapping(landed)
@@ -99,7 +99,7 @@ def build_entities(
             entity, read = model.entity(output.entity), kept()
             read = whole(read, entity)  # here, since it takes time to write nulls and to read them again
             refused.append(rejected(read, landed, entity))
-            good = read.filter(nw.col("_problems") == "").drop("_problems", "_remarks")
+            good = read.filter(nw.col("_problems").is_null()).drop("_problems", "_remarks")
             parts[entity.name].append(good)
             if output.into is not None:
                 merged.append(_merges(good, entity))

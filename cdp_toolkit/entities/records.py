@@ -42,7 +42,7 @@ def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[s
     Frame
         One row per delivered row that the output is about: where it stood, ``source_key`` and its parts,
         ``is_deleted``, the entity's columns as far as they are mapped, ``_into`` (key of the record that this one was merged into),
-        ``_problems`` (empty for a good row) and ``_remarks`` (on values that a good row is kept without).
+        ``_problems`` (null for a good row) and ``_remarks`` (on values that a good row is kept without).
     """
     values = {name: value for name, value in output.values(entity).items() if _has_instance(landed, value)}
     frame, known = landed.with_values(output.words(entity), lookups, engine)
@@ -63,12 +63,14 @@ def read_records(landed: Landed, output: Output, entity: Entity, lookups: dict[s
     needed = {name: value for name, value in values.items() if name not in dispensable}
     problems = [*_key_problems(landed, output), *_value_problems(landed, entity, needed)]
     remarks = _value_problems(landed, entity, {name: values[name] for name in dispensable})
-    return typed.select(
+    told = typed.select(
         *ORIGIN,
         "source_key", "source_type", "source_instance", "source_id", "is_deleted", "_into",
         *(name for name in entity.recorded if name in values and name != "is_deleted"),
         _problems=_told_of(problems), _remarks=_told_of(remarks),
     )  # fmt: skip
+    # Null, since a file of empty texts takes ten times as long to write: 0.28 s of processor time for 932,000 rows.
+    return told.with_columns(_filled(nw.col(name)).alias(name) for name in ("_problems", "_remarks"))
 
 
 def whole(records: Frame, entity: Entity) -> Frame:
@@ -111,10 +113,9 @@ def rejected(records: Frame, landed: Landed, entity: Entity) -> Frame:
     Frame
         One row per bad value, with the columns of ``entities/_rejected``.
     """
-    told = [nw.when(nw.col(name) != "").then(nw.col(name)) for name in ("_problems", "_remarks")]
     bad = records.with_columns(
-        _told=nw.concat_str(told, separator=_BETWEEN_PROBLEMS, ignore_nulls=True),
-        _fate=nw.when(nw.col("_problems") == "").then(nw.lit(_KEPT_WITHOUT)).otherwise(nw.lit("")),
+        _told=nw.concat_str("_problems", "_remarks", separator=_BETWEEN_PROBLEMS, ignore_nulls=True),
+        _fate=nw.when(nw.col("_problems").is_null()).then(nw.lit(_KEPT_WITHOUT)).otherwise(nw.lit("")),
     ).filter(nw.col("_told") != "")
     each = bad.select(*ORIGIN, "_fate", problem=nw.col("_told").str.split(_BETWEEN_PROBLEMS)).explode("problem")
     part = nw.col("problem").str.split(_BETWEEN_PARTS).list

@@ -67,8 +67,8 @@ class Lake(Store):
                 self.log.append(run.failed(error), definitions)
                 raise
             run.ended = run.finished()
-            if is_alone and "://" in self.uri:
-                self._lease("").check()
+            if is_alone:
+                self._check_right()
             self.log.append(run.ended, definitions)
 
     def only_one(self, what: str) -> AbstractContextManager[None]:
@@ -188,7 +188,15 @@ class Lake(Store):
         if set(columns) <= set(rows.schema.names):
             yield from rows.scanner(columns=list(columns), filter=where).to_batches()
 
-    def land(self, name: str, rows: pa.Table | pa.RecordBatchReader, *, counter: int, cursor: dict[str, Any]) -> None:
+    def land(
+        self,
+        name: str,
+        rows: pa.Table | pa.RecordBatchReader,
+        *,
+        counter: int,
+        cursor: dict[str, Any],
+        within: OpenRun | None = None,
+    ) -> None:
         """Append delivered rows to a table of ``landing/``, with the cursor behind them, in one commit.
 
         Parameters
@@ -201,8 +209,18 @@ class Lake(Store):
             Number of this commit: one more than ``landed`` says.
         cursor
             What the source needs to go on from here.
+        within
+            An open run that waits for this, whose right to write is used whichever thread asks; by default this takes the
+            right for itself. Two threads must not land in one table.
+
+        Raises
+        ------
+        LakeBusyError
+            If another run is writing.
         """
-        with self._locked():
+        with self._locked() if within is None else nullcontext():
+            if within is not None:
+                self._check_right()
             told = {_CURSOR: json.dumps(cursor)}
             write_deltalake(
                 f"{self.uri}/{name}",
@@ -235,6 +253,10 @@ class Lake(Store):
             yield
         finally:
             lock.release()
+
+    def _check_right(self) -> None:
+        if "://" in self.uri:
+            self._lease("").check()
 
     def _recording(self) -> AbstractContextManager[None]:
         # Appends never conflict, but two of them may make the table. A lease would cost more than what is recorded.

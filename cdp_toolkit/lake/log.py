@@ -181,7 +181,7 @@ class RunLog:
     def _read_since(self, name: str) -> dt.datetime | None:
         """Return when the first of those runs began that the next run of their verb compares a table with."""
         self._follow()
-        last = [(at, row) for key, (at, row) in self._last.items() if len(key) == 1]
+        last = [(at, row) for key, (at, row) in [*self._last.items()] if len(key) == 1]
         return min((at for at, row in last if name in row["read"] | row["written"]), default=None)
 
     def _follow(self) -> None:

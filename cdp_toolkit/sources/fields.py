@@ -3,13 +3,14 @@
 ``landing/_fields`` holds one row per change and is only appended to: what is known of an object is what its rows add up to.
 """
 
+import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
-from cdp_toolkit.lake import Lake
+from cdp_toolkit.lake import Lake, OpenRun
 
 TABLE = "landing/_fields"
 _SCHEMA = pa.schema(
@@ -18,9 +19,17 @@ _SCHEMA = pa.schema(
         "type": pa.string(), "previous": pa.string(), "seen_at": pa.timestamp("us", "UTC"),
     }
 )  # fmt: skip
+_TURN = threading.Lock()  # sources that are landed beside each other write into one table
 
 
-def record_fields(lake: Lake, source: str, described: Mapping[str, Mapping[str, str]], seen_at: datetime) -> list[str]:
+def record_fields(
+    lake: Lake,
+    source: str,
+    described: Mapping[str, Mapping[str, str]],
+    seen_at: datetime,
+    *,
+    within: OpenRun | None = None,
+) -> list[str]:
     """Write down how the fields of a source differ from what was known of them.
 
     Parameters
@@ -33,21 +42,24 @@ def record_fields(lake: Lake, source: str, described: Mapping[str, Mapping[str, 
         By object, the vendor's type of each field.
     seen_at
         Time of the load.
+    within
+        The run that this is part of; see ``Lake.land``.
 
     Returns
     -------
     list of str
         A sentence for each object whose fields changed; none for one that is new.
     """
-    known = _known(lake, source)
-    changes = [
-        {"source": source, "object": name, "seen_at": seen_at, **change}
-        for name, fields in described.items()
-        for change in _changes(known.get(name, {}), fields)
-    ]
-    if changes:
-        counter, _ = lake.landed(TABLE)
-        lake.land(TABLE, pa.Table.from_pylist(changes, _SCHEMA), counter=counter + 1, cursor={})
+    with _TURN:
+        known = _known(lake, source)
+        changes = [
+            {"source": source, "object": name, "seen_at": seen_at, **change}
+            for name, fields in described.items()
+            for change in _changes(known.get(name, {}), fields)
+        ]
+        if changes:
+            counter, _ = lake.landed(TABLE)
+            lake.land(TABLE, pa.Table.from_pylist(changes, _SCHEMA), counter=counter + 1, cursor={}, within=within)
     return [_sentence(source, name, changes) for name in described if name in known and _of(name, changes)]
 
 

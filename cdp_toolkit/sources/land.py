@@ -6,13 +6,14 @@ behind it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pyarrow as pa
 
 from cdp_toolkit.errors import CdpError, ConnectorStopped, SourceError
-from cdp_toolkit.lake import Lake
+from cdp_toolkit.lake import Lake, OpenRun
 from cdp_toolkit.sources.fields import record_fields
 from cdp_toolkit.sources.known import Known
 from cdp_toolkit.sources.progress import Progress
@@ -54,7 +55,15 @@ class Landed:
 
 
 def land(
-    name: str, source: Source, lake: Lake, *, check: Check | None = None, progress: Progress | None = None
+    name: str,
+    source: Source,
+    lake: Lake,
+    *,
+    check: Check | None = None,
+    progress: Progress | None = None,
+    within: OpenRun | None = None,
+    loaded_at: datetime | None = None,
+    is_left: Callable[[], bool] = lambda: False,
 ) -> Landed:
     """Write what is new in a source to ``landing/<name>/``.
 
@@ -70,14 +79,26 @@ def land(
         Refuses a delivery by its object and columns with a ``SourceError``, such as one without its key.
     progress
         Is told of each batch that has landed.
+    within
+        The run that this is part of; see ``Lake.land``.
+    loaded_at
+        Time that the rows are stamped with; now by default.
+    is_left
+        Tells whether nobody waits for this any more; it then ends, and lands no further batch.
 
     Returns
     -------
     Landed
         Counts, and what was refused; one part or object that cannot be read does not stop the others, and a source that
         is down or has spent its calls ends in ``stopped``.
+
+    Raises
+    ------
+    concurrent.futures.CancelledError
+        If it was left.
     """
-    landing = _Landing(name, source, lake, check, progress or _untold)
+    loaded_at = loaded_at or datetime.now(UTC)
+    landing = _Landing(name, source, lake, check, progress or _untold, within, loaded_at, is_left)
     try:
         landing.all()
     except ConnectorStopped as error:
@@ -92,9 +113,11 @@ class _Landing:
     lake: Lake
     check: Check | None
     progress: Progress
+    within: OpenRun | None
+    loaded_at: datetime
+    is_left: Callable[[], bool]
     landed: Landed = field(default_factory=Landed)
     known: dict[str, Known] = field(default_factory=dict)
-    loaded_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def all(self) -> None:
         if isinstance(self.source, Linked):
@@ -107,7 +130,7 @@ class _Landing:
         objects = self.source.objects()
         self.landed.notes += self.source.notes() if isinstance(self.source, Noted) else []
         described = {each.name: each.fields for each in objects if each.fields is not None}
-        self.landed.notes += record_fields(self.lake, self.name, described, self.loaded_at)
+        self.landed.notes += record_fields(self.lake, self.name, described, self.loaded_at, within=self.within)
         for each in objects:
             try:
                 self._object(each)
@@ -151,37 +174,39 @@ class _Landing:
         if batch.overlap is not None:
             reader = known.without(reader, batch.overlap)
         cursor |= self.source.budget.mark() if isinstance(self.source, Metered) else {}
-        stamped = _Stamped(reader, counter, self.loaded_at)
-        _write(table, stamped, self.lake, counter, cursor)
+        stamped = _Stamped(reader, counter, self.loaded_at, self.is_left)
+        self._write(table, stamped, counter, cursor)
         if batch.overlap is not None:
             known.settle()
             self.known[name] = known  # of rows that land without a look at what is known, it does not know
         self.landed.rows += stamped.rows
         return stamped.rows
 
+    def _write(self, table: str, stamped: "_Stamped", counter: int, cursor: Cursor) -> None:
+        try:
+            self.lake.land(table, stamped.reader(), counter=counter, cursor=cursor, within=self.within)
+        except Exception as error:
+            # Delta reports only a text of what broke the stream; what really happened was kept on the way.
+            if stamped.failure is not None and stamped.failure is not error:
+                raise stamped.failure from error
+            raise
+
 
 def _untold(source: str, object: str, *, rows: int, share: float | None) -> None:  # noqa: A002 - the contract's noun
     """Tell nobody."""
 
 
-def _write(table: str, stamped: "_Stamped", lake: Lake, counter: int, cursor: Cursor) -> None:
-    try:
-        lake.land(table, stamped.reader(), counter=counter, cursor=cursor)
-    except Exception as error:
-        # Delta reports only a text of what broke the stream; what really happened was kept on the way.
-        if stamped.failure is not None and stamped.failure is not error:
-            raise stamped.failure from error
-        raise
-
-
 class _Stamped:
     """A stream of rows that gets its stamps on the way, counts, and keeps what broke it."""
 
-    def __init__(self, reader: pa.RecordBatchReader, counter: int, loaded_at: datetime) -> None:
+    def __init__(
+        self, reader: pa.RecordBatchReader, counter: int, loaded_at: datetime, is_left: Callable[[], bool]
+    ) -> None:
         self.rows = 0
         self.failure: Exception | None = None
         self._reader = reader
         self._stamps = (counter, loaded_at)
+        self._is_left = is_left
 
     def reader(self) -> pa.RecordBatchReader:
         schema = pa.schema([*self._reader.schema, *_STAMPS])
@@ -190,6 +215,7 @@ class _Stamped:
     def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
         try:
             for batch in self._reader:
+                self._end_if_left()
                 self.rows += batch.num_rows
                 stamps = [
                     pa.repeat(pa.scalar(stamp, kind.type), batch.num_rows)
@@ -199,6 +225,10 @@ class _Stamped:
         except Exception as error:
             self.failure = error
             raise
+
+    def _end_if_left(self) -> None:
+        if self._is_left():
+            raise CancelledError
 
 
 def _refuse_columns(names: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ _PATIENCE_S = 2.0
 
 
 class Progress(Protocol):
-    """Is told of each batch that has landed."""
+    """Is told of each batch that has landed, by one thread at a time."""
 
     def __call__(self, source: str, object: str, *, rows: int, share: float | None) -> None:  # noqa: A002 - the contract's noun
         """Take note.

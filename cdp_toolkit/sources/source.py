@@ -177,6 +177,13 @@ class Linked(Protocol):
 
 
 @runtime_checkable
+class Local(Protocol):
+    """A source that may be landed beside others, by any thread: what it reads lies on this machine, so that it waits for nobody."""
+
+    is_local: bool
+
+
+@runtime_checkable
 class Named(Protocol):
     """A source that must know its own name, such as one whose rows lie among those of others."""
 

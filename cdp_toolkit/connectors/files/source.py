@@ -90,6 +90,7 @@ class FilesSource:
         self._place = open_place(
             self.settings.path, folder=folder, where=f"{where}, path", options=self.settings.options, patience=patience
         )
+        self.is_local = isinstance(self._place, LocalPlace)
         self._marks: dict[str, Mark] = {}
         if isinstance(self._place, LocalPlace) and not self._place.folder.is_dir():
             raise ConfigError(
@@ -132,7 +133,7 @@ class FilesSource:
                     if own not in known:
                         yield Batch(part, told, partial(self._opened, part, open_rows), notes=notes)
                         known.add(own)
-                    elif not isinstance(self._place, LocalPlace):
+                    elif not self.is_local:
                         yield Batch(part, told)  # so that it is not fetched again to find this out
             except CdpError as error:
                 yield SourceFailure(part, self._located(error, part))
