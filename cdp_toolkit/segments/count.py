@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any, cast
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.model import Model
+from cdp_toolkit.segments.bits import Bits
 from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.evaluate import evaluate
 from cdp_toolkit.segments.listed import Scan
@@ -92,8 +92,8 @@ def count(
     looked_at = members = 0
     try:
         for part in evaluation.parts():
-            flags = part.collect(engine)
-            looked_at, members = looked_at + len(flags), members + int(pc.sum(flags[chosen.name]).as_py() or 0)
+            ids, (bits,) = part.bits(engine)
+            looked_at, members = looked_at + len(ids), members + Bits(bits).to_arrow(len(ids)).true_count
             yield Counted(looked_at, members)
     except _UnwantedError:
         return

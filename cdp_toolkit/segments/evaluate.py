@@ -13,6 +13,7 @@ from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.errors import CdpError, DataError
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.bindings import Bindings, Facts, facts
+from cdp_toolkit.segments.bits import Bits, Bytes
 from cdp_toolkit.segments.buckets import BUCKET_SIZE, Bucket, buckets
 from cdp_toolkit.segments.compile import Plan
 from cdp_toolkit.segments.definition import Segment
@@ -20,6 +21,7 @@ from cdp_toolkit.segments.expressions import needs_local_time
 from cdp_toolkit.segments.judge import Judge
 from cdp_toolkit.segments.listed import Scan, scan_listed, with_lists
 from cdp_toolkit.segments.lookup import Lookup, Take
+from cdp_toolkit.segments.places import Ids
 from cdp_toolkit.segments.pql.bound import Bound
 from cdp_toolkit.segments.pql.times import Clock
 
@@ -38,35 +40,40 @@ class Part:
         Names of the segments.
     lazy
         Gives the flags.
-    computed
-        The flags, where they have been run: in the order of the ids, without null.
+    known
+        Ids and bits, as ``bits`` gives them, where they have been worked out.
     """
 
     entity: str
     bucket: Bucket
     segments: tuple[str, ...]
     lazy: Callable[[], Frame]
-    computed: pa.Table | None = None
+    known: tuple[Ids, Sequence[Bytes]] | None = None
 
     @property
     def flags(self) -> Frame:
         """One row per profile: ``profile_id``, and for each segment a column of its name: whether the profile is in."""
         return self.lazy()
 
-    def collect(self, engine: Engine) -> pa.Table:
-        """Return the flags, run.
+    def bits(self, engine: Engine) -> tuple[Ids, Sequence[Bytes]]:
+        """Return who is in, run.
 
         Parameters
         ----------
         engine
-            Runs them, unless that is done.
+            Runs the flags, unless that is done.
 
         Returns
         -------
-        pyarrow.Table
-            As ``flags``: a bit a profile and segment.
+        ids, bits
+            The ids in order, and for each segment a bit a profile, the lowest of each byte first; those behind the last one may be anything.
         """
-        return engine.collect(self.flags) if self.computed is None else self.computed
+        if self.known is not None:
+            return self.known
+        flags = engine.collect(self.flags)
+        ids = flags["profile_id"].to_numpy()
+        order = np.argsort(ids)
+        return ids[order], [Bits.of(flags[name], order).true for name in self.segments]
 
     @property
     def members(self) -> Frame:
@@ -124,11 +131,12 @@ class Evaluation:
             only = self.profiles.get(entity)
             if self.engine is not None:
                 judge = Judge(self.plan, self.engine, entity, conditions, only=only, bucket_size=self.bucket_size)
-                for bucket, table in judge.tables():
-                    yield Part(entity, bucket, tuple(conditions), partial(self.engine.load, table), table)
+                names = tuple(conditions)
+                for bucket, ids, bits in judge.bits():
+                    yield Part(entity, bucket, names, partial(_flags, self.engine, names, ids, bits), (ids, bits))
                 continue
-            ids = self.plan.scan(entity).select("profile_id")
-            for bucket in buckets(ids, size=self.bucket_size, only=only):
+            profiles = self.plan.scan(entity).select("profile_id")
+            for bucket in buckets(profiles, size=self.bucket_size, only=only):
                 flags = self.plan.flags(entity, conditions, bucket=bucket)
                 yield Part(entity, bucket, tuple(conditions), partial(_same, flags))
 
@@ -215,29 +223,9 @@ def _same(frame: Frame) -> Frame:
     return frame
 
 
-def members_of(part: Part, engine: Engine) -> pa.Table:
-    """Run a part and list its members.
-
-    Parameters
-    ----------
-    part
-        One bucket of an evaluation.
-    engine
-        Runs it.
-
-    Returns
-    -------
-    pyarrow.Table
-        One row per segment and member: ``segment``, ``entity``, ``profile_id``.
-    """
-    flags = part.collect(engine)
-    ids = flags["profile_id"].combine_chunks()
-    # A mask at a time: as columns of flags they are bits, as rows each of them would be a text.
-    found = [ids.filter(flags[name].combine_chunks()) for name in part.segments]
-    sizes = [len(each) for each in found]
-    names = pa.array(part.segments, pa.string()).take(pa.array(np.repeat(np.arange(len(sizes)), sizes)))
-    entities = pa.repeat(pa.scalar(part.entity), sum(sizes))
-    return pa.table({"segment": names, "entity": entities, "profile_id": pa.concat_arrays(found)})
+def _flags(engine: Engine, names: Sequence[str], ids: Ids, bits: Sequence[Bytes]) -> Frame:
+    columns = {name: Bits(each).to_arrow(len(ids)) for name, each in zip(names, bits, strict=True)}
+    return engine.load(pa.table({"profile_id": ids, **columns}))
 
 
 class Tables:

@@ -14,12 +14,14 @@ Equal facts and equal parts of conditions are decided once.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import zip_longest
 
 import numpy as np
 import pyarrow as pa
 
 from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines.ahead import Ahead
 from cdp_toolkit.segments.bits import CONNECTIVES, Bits, Bytes, columns_of, rows_of
 from cdp_toolkit.segments.buckets import BUCKET_SIZE, Bucket, buckets
 from cdp_toolkit.segments.compile import ALL, Plan
@@ -67,24 +69,26 @@ class Judge:
         self.buckets = [few] if few else buckets(plan.scan(entity).select("profile_id"), size=bucket_size, only=only)
         self._steps = _Steps()
         self._named = {name: self._steps.add(condition) for name, condition in conditions.items()}
-        counted, rest = tallies_of(plan, engine, entity, self._steps.facts, self.buckets)
-        self._tallies: Sequence[Tally | _Reached] = counted
-        self._reached = [self._reach(name, facts, only) for name, facts in _ties(plan, entity, rest).items()]
+        facts = self._steps.facts
+        with Ahead(engine) as ahead:  # what relations lead to is judged while rows are looked through
+            ties = _ties(plan, entity, facts).items()
+            reached = [ahead.begin(partial(self._reach, relation, those, only)) for relation, those in ties]
+            counted, rest = tallies_of(plan, engine, entity, facts, self.buckets)
+            self._tallies: Sequence[Tally | _Reached] = counted
+            self._reached = [each() for each in reached]
         reached = {fact for each in self._reached for fact in each.facts}
         self._columns = {f"fact_{index}": fact for index, fact in enumerate(rest) if fact not in reached}
 
-    def tables(self) -> Iterator[tuple[Bucket, pa.Table]]:
+    def bits(self) -> Iterator[tuple[Bucket, Ids, list[Bytes]]]:
         """Judge all profiles.
 
         Yields
         ------
-        bucket, table
-            One row per profile, in the order of their ids: ``profile_id``, and for each condition a column of its name:
-            whether it is true.
+        bucket, ids, bits
+            The ids in order, and for each condition a bit a profile: whether it is true.
         """
         for bucket, ids, found in self._judged():
-            columns = {name: found[place].to_arrow(len(ids)) for name, place in self._named.items()}
-            yield bucket, pa.table({"profile_id": ids, **columns})
+            yield bucket, ids, [found[place].true for place in self._named.values()]
 
     def rows(self) -> tuple[Ids, Bytes]:
         """Judge all profiles, to be reached by way of their ids.
@@ -94,9 +98,7 @@ class Judge:
         ids, rows
             The ids in order, and for each a row of bits, one a condition.
         """
-        parts = []
-        for _, ids, found in self._judged():
-            parts.append((ids, rows_of([found[place].true for place in self._named.values()], len(ids))))
+        parts = [(ids, rows_of(bits, len(ids))) for _, ids, bits in self.bits()]
         return np.concatenate([ids for ids, _ in parts]), np.concatenate([rows for _, rows in parts])
 
     def _judged(self) -> Iterator[tuple[Bucket, Ids, list[Bits]]]:

@@ -69,11 +69,10 @@ class _Stretch:
         """Whether they are looked at one by one."""
         return len(self.asked) < self.size / _FEW
 
-    def flags(self, bits: Sequence[Bits]) -> Bits:
-        """Return who is in: a row for each of ``bits``, a bit for each of ``asked``."""
+    def flags(self, bits: Bits) -> Bits:
+        """Return who is in: a row for each of those of ``bits``, a bit for each of ``asked``."""
         start, stop = self.start, self.start + len(self.numbers)
-        own = np.stack([each[start >> 3 : (stop + 7) >> 3] for each in bits])
-        own = moved_bits(own, start & 7, (start & 7) + stop - start)
+        own = moved_bits(bits, start, stop)
         if np.array_equal(self.asked, self.numbers):  # nobody of them is gone
             return own
         found = np.zeros((len(bits), len(self.asked)), np.bool_)
@@ -172,11 +171,8 @@ class Moves:
         asked = {entity: np.sort(ids) for entity, ids in (looked_at or {}).items()}
         place, rows = ("", 0), _Rows(self.as_of)
         for part in parts:
-            flags = part.collect(self.engine)
-            ids = flags["profile_id"].to_numpy()
-            order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids, kind="stable")
-            bits = [_true(flags[segment], order) for segment in part.segments]
-            stretches = self._stretches(part, ids if order is None else ids[order], asked.get(part.entity))
+            ids, bits = part.bits(self.engine)
+            stretches = self._stretches(part, ids, asked.get(part.entity))
             for stretch, found in self._in_turn(part, bits, [*stretches]):
                 if place != (part.entity, stretch.bucket):  # a bucket that ends in one part may go on in the next
                     yield self._finished(place, rows)
@@ -213,10 +209,13 @@ class Moves:
     ) -> Iterator[tuple[_Stretch, pa.Table | Moved]]:
         """Return with each stretch who moved in it, where it is few; else the membership of its bucket so far."""
         is_known = self.previous is not None  # else the first few of a bucket would not be one row with the others
+        rows = np.stack(bits) if is_known and any(stretch.is_few for stretch in stretches) else None
 
         def begun(stretch: _Stretch) -> pa.Table | Moved:
             before = self._before(part, stretch)
-            return self._of_few(part, stretch, before, stretch.flags(bits)) if is_known and stretch.is_few else before
+            if rows is None or not stretch.is_few:
+                return before
+            return self._of_few(part, stretch, before, stretch.flags(rows))
 
         if not self.engine.is_concurrent:
             yield from ((stretch, begun(stretch)) for stretch in stretches)
@@ -300,12 +299,3 @@ class Moves:
             for segment, own in self._standings(before).items():
                 rows.add(segment, "exited", _as_one([*own.values()], size), own, size)
             yield self._finished((entity, bucket), rows)
-
-
-def _true(flags: pa.ChunkedArray, order: npt.NDArray[np.int64] | None) -> Bits:
-    """Return flags as bits, false where they are null, in another order if one is given."""
-    known = flags.fill_null(False).combine_chunks()
-    if order is not None or known.offset or not len(known):
-        values = known.to_numpy(zero_copy_only=False)
-        return np.packbits(values if order is None else values[order], bitorder="little")
-    return np.frombuffer(known.buffers()[1], np.uint8)[: (len(known) + 7) // 8]

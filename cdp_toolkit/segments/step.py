@@ -149,7 +149,8 @@ class Step:
         history, membership = self._spools
         if not history.files and self.moves.previous is not None:
             return {}
-        self.run.write("segments/numbering", self.moves.numbering.added(), mode="append")
+        if len(numbered := self.moves.numbering.added()) or not self.run.exists("segments/numbering"):
+            self.run.write("segments/numbering", numbered, mode="append")
         self.run.adopt("segments/history", history)
         self.run.adopt("segments/membership", membership)
         if self.run.share_behind("segments/membership") > _MOST_BEHIND:
@@ -163,8 +164,8 @@ class Step:
             for each in moved:
                 for spool, rows in zip(self._spools, (each.history, each.membership), strict=True):
                     spool.write(rows)
-                for row in each.history.select(["change", "profiles"]).to_pylist():
-                    counts[row["change"]] += row["profiles"]
+                for row in each.history.group_by("change").aggregate([("profiles", "sum")]).to_pylist():
+                    counts[row["change"]] += row["profiles_sum"]
         except BaseException:
             for spool in self._spools:
                 spool.drop()
