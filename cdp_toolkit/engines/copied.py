@@ -6,6 +6,7 @@ it was made from.
 
 import json
 import shutil
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import polars as pl
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from cdp_toolkit.engines.stretches import ABOUT, FOLDER, Ids, Prints, is_text, number_of
+from cdp_toolkit.engines.stretches import ABOUT, FOLDER, SECONDS, Ids, Prints, is_text, number_of
 
 _UNFINISHED = "unfinished"
 _PART_BYTES = 2**27  # one is written while the next comes; a million rows, 47 columns wide, were 0.5 GB each
@@ -49,7 +50,7 @@ def copied(rows: pa.RecordBatchReader, table: Path, by: str) -> Iterator[pa.Reco
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with ThreadPoolExecutor(1) as behind:
-        copy = _Copying(folder, by, behind)
+        copy = _Copying(folder, by, _firsts(folder.parent), behind)
         yield pa.RecordBatchReader.from_batches(rows.schema, copy.through(rows))
         firsts, keys = copy.ended()
     delta = DeltaTable(table)
@@ -60,13 +61,25 @@ def copied(rows: pa.RecordBatchReader, table: Path, by: str) -> Iterator[pa.Reco
     finished = folder.with_name(str(delta.version()))
     shutil.rmtree(finished, ignore_errors=True)
     folder.rename(finished)
-    for old in sorted((each for each in finished.parent.iterdir() if each.name.isdigit()), key=number_of)[:-_KEPT]:
+    for old in _versions(finished.parent)[:-_KEPT]:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def _versions(folder: Path) -> list[Path]:
+    return sorted((each for each in folder.iterdir() if each.name.isdigit()), key=number_of)
+
+
+def _firsts(folder: Path) -> list[int]:
+    """Return the first key of each part of the newest copy, none if there is no copy."""
+    versions = _versions(folder)
+    firsts: list[int] = json.loads((versions[-1] / ABOUT).read_text("utf-8"))["firsts"] if versions else []
+    return firsts
+
+
 class _Copying:
-    def __init__(self, folder: Path, by: str, behind: ThreadPoolExecutor) -> None:
-        self._folder, self._by, self._behind = folder, by, behind
+    def __init__(self, folder: Path, by: str, before: Sequence[int], behind: ThreadPoolExecutor) -> None:
+        self._folder, self._by, self._before, self._behind = folder, by, before, behind
+        self._reached = -1
         self._firsts: list[int] = []
         self._keys: list[str] = []
         self._writing: Future[str] | None = None
@@ -79,9 +92,26 @@ class _Copying:
             yield batch
             held.append(batch)
             size += batch.nbytes
-            if size >= _PART_BYTES:
-                held, size = self._note(held, is_last=False), 0
-        self._note(held, is_last=True)
+            end = self._end(batch, size)
+            if end is not None:
+                held, size = self._note(held, end), 0
+        self._note(held, None)
+
+    def _end(self, batch: pa.RecordBatch, size: int) -> int | None:
+        """Return before which key the part in hand ends, if it does with this batch.
+
+        Where a part of the last version ended, if that is near: then the next may have the same keys, too, and none of them
+        is read to compare the two.
+        """
+        keys = batch[self._by].drop_null()
+        if not len(keys):
+            return None
+        start, self._reached = bisect_right(self._before, self._reached), keys[-1].as_py()
+        end = bisect_right(self._before, self._reached)
+        if start < end and size >= _PART_BYTES * 3 // 4:
+            return self._before[end - 1]
+        most = _PART_BYTES if end == len(self._before) else _PART_BYTES * 5 // 4
+        return self._reached if size >= most else None
 
     def ended(self) -> tuple[list[int], list[str]]:
         """Return the first key of each part, and what its keys are called, once all are written."""
@@ -90,14 +120,14 @@ class _Copying:
             self._writing = None
         return self._firsts, self._keys
 
-    def _note(self, held: Sequence[pa.RecordBatch], *, is_last: bool) -> list[pa.RecordBatch]:
-        """Write the rows of all keys that are complete, and return the others."""
+    def _note(self, held: Sequence[pa.RecordBatch], end: int | None) -> list[pa.RecordBatch]:
+        """Write the rows of all keys before another, or of all that there are, and return the others."""
         rows = pa.Table.from_batches(held).combine_chunks() if held else None
         if rows is None or not len(rows):
             return []
         rows = rows.filter(rows[self._by].is_valid()).combine_chunks() if rows[self._by].null_count else rows
         keys = rows[self._by].to_numpy()
-        complete = len(keys) if is_last else int(np.searchsorted(keys, keys[-1])) if len(keys) else 0
+        complete = len(keys) if end is None else int(np.searchsorted(keys, end))
         if complete:
             self.ended()
             self._firsts.append(int(keys[0]))
@@ -117,10 +147,8 @@ def _write(rows: pa.Table, by: str, part: Path) -> str:
         "print": _prints(columns.values(), starts, len(keys)),
     }
     _save(pa.record_batch(about), part.with_suffix(".keys"))
-    _save(
-        pa.record_batch(columns) if columns else pa.record_batch({by: rows[by].combine_chunks()}),
-        part.with_suffix(".rows"),
-    )
+    kept = {name: _in_seconds(column) for name, column in columns.items()} or {by: rows[by].combine_chunks()}
+    _save(pa.record_batch(kept), part.with_suffix(".rows"))
     return blake2b(about["key"].tobytes(), digest_size=16).hexdigest()
 
 
@@ -166,6 +194,16 @@ def _narrow(column: pa.Array) -> pa.Array:
     """Return a column whose texts, or lists of them, end at places of four bytes."""
     narrow = {pa.large_string(): pa.string(), pa.large_list(pa.large_string()): pa.list_(pa.string())}
     return column.cast(narrow[column.type]) if column.type in narrow and column.nbytes < _NARROW else column
+
+
+def _in_seconds(column: pa.Array) -> pa.Array:
+    """Return times as four bytes, the seconds since 1970, where they have no parts of a second."""
+    if not pa.types.is_timestamp(column.type):
+        return column
+    try:
+        return column.cast(pa.timestamp("s", column.type.tz)).cast(pa.int64()).cast(SECONDS)
+    except pa.ArrowInvalid:  # a part of a second would be lost, or one lies before 1970 or after 2106
+        return column
 
 
 def _save(batch: pa.RecordBatch, file: Path) -> None:

@@ -26,6 +26,8 @@ Ids = npt.NDArray[np.int64]
 Prints = npt.NDArray[np.uint64]
 
 FOLDER, ABOUT = "_stretches", "about.json"
+SECONDS = pa.uint32()
+"""How a copy keeps times that have no parts of a second."""
 _SMALLEST = -(2**63)
 _Range = tuple[int, int | None, str]
 
@@ -225,7 +227,13 @@ def _one(parts: Sequence[pa.Array], kind: pa.DataType) -> pa.ChunkedArray:
             pa.DictionaryArray.from_arrays(part.indices.cast(pa.int32()), part.dictionary.cast(kind.value_type))
             for part in parts
         ]
-    return pa.chunked_array([part if part.type == kind else part.cast(kind) for part in parts], kind)
+    return pa.chunked_array([part if part.type == kind else _cast(part, kind) for part in parts], kind)
+
+
+def _cast(part: pa.Array, kind: pa.DataType) -> pa.Array:
+    if part.type == SECONDS and pa.types.is_timestamp(kind):
+        part = part.cast(pa.int64()).cast(pa.timestamp("s", kind.tz))
+    return part.cast(kind)
 
 
 def _mapped(file: Path) -> pa.RecordBatch:

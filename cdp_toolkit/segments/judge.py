@@ -76,8 +76,8 @@ class Judge:
             counted, rest = tallies_of(plan, engine, entity, facts, self.buckets)
             self._tallies: Sequence[Tally | _Reached] = counted
             self._reached = [each() for each in reached]
-        reached = {fact for each in self._reached for fact in each.facts}
-        self._columns = {f"fact_{index}": fact for index, fact in enumerate(rest) if fact not in reached}
+        tied = {fact for each in self._reached for fact in each.facts}
+        self._columns = {f"fact_{index}": fact for index, fact in enumerate(rest) if fact not in tied}
 
     def bits(self) -> Iterator[tuple[Bucket, Ids, list[Bytes]]]:
         """Judge all profiles.

@@ -1,6 +1,8 @@
 """Rows of some keys are found in the copy beside their table as a scan would find them, or not at all."""
 
+import json
 import shutil
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -87,6 +89,40 @@ def test_many_rows_are_cut_into_parts_that_keep_the_rows_of_a_key_together(write
     expected = {row for row in zip(*rows.values(), strict=True) if row[0] in {1, 200, 201, 1000}}
     assert {tuple(row.values()) for row in found.to_pylist()} == expected
     assert len(found) == 20
+
+
+MOMENTS = [datetime(2026, 3, 1, 9, second, tzinfo=UTC) for second in range(3)]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        datetime(2026, 3, 1, microsecond=1, tzinfo=UTC),
+        datetime(1969, 1, 1, tzinfo=UTC),
+        datetime(2107, 1, 1, tzinfo=UTC),
+    ],
+)
+def test_times_come_back_as_they_were(write, odd):
+    schema = pa.schema({"profile_id": pa.int64(), "at": pa.timestamp("us", "UTC")})
+
+    found = taken(write({"profile_id": [1, 2, 3, 4], "at": [*MOMENTS, odd]}, schema), [1, 2, 4], ["profile_id", "at"])
+
+    assert found.to_pydict() == {"profile_id": [1, 2, 4], "at": [*MOMENTS[:2], odd]}
+    assert found.schema.field("at").type == schema.field("at").type
+
+
+def test_parts_end_where_those_of_the_last_version_did(write, tmp_path, monkeypatch):
+    monkeypatch.setattr("cdp_toolkit.engines.copied._PART_BYTES", 4_000)
+    monkeypatch.setattr("cdp_toolkit.engines.clustered._ROWS_A_BATCH", 50)
+    schema = pa.schema({"profile_id": pa.int64(), "visits": pa.int64()})
+    for ids in (range(1, 2001), [*range(1, 2001), 10, 20, 20]):
+        write({"profile_id": ids, "visits": ids}, schema)
+
+    about = [json.loads((tmp_path / f"_stretches/{version}/about.json").read_text()) for version in (0, 1)]
+    keys = [each["keys"] for each in about]
+    assert len(keys[0]) > 1
+    assert keys[1] == keys[0]
 
 
 def test_a_version_that_has_no_copy_of_its_own_is_scanned(write, tmp_path):
