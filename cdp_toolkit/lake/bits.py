@@ -260,6 +260,6 @@ def set_bits(bits: Bits) -> Numbers:
         Numbers in rising order.
     """
     filled = np.flatnonzero(bits != 0)  # flags are looked through faster than bytes
-    places = np.unpackbits(bits[filled, None], axis=1, bitorder="little")
-    byte, place = np.nonzero(places)
-    return filled[byte] * 8 + place
+    places = np.flatnonzero(np.unpackbits(bits[filled], bitorder="little"))
+    numbers: Numbers = filled[places >> 3] * 8 + (places & 7)
+    return numbers

@@ -5,7 +5,6 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cdp_toolkit.lake.bits import NUMBER, Bits, Numbers, pack_numbers
 
@@ -30,14 +29,20 @@ def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> 
         A row for each row, a bit for each number, eight to a byte, the lowest first.
     """
     found = np.zeros((len(data), (len(numbers) + 7) // 8), np.uint8)
-    lengths = pc.binary_length(data).to_numpy().astype(np.int64)
+    ends = np.frombuffer(data.buffers()[1], np.int32)[data.offset :][: len(data) + 1].astype(np.int64)
+    lengths = np.diff(ends)
     is_listed = lengths == NUMBER.itemsize * np.abs(counts)
     places, mask = numbers >> 3, (1 << (numbers & 7)).astype(np.uint8)
-    for start, end in _alike(np.where(is_listed, -1, lengths)):
-        bits = np.frombuffer(_bytes_of(data[start:end]), np.uint8).reshape(end - start, lengths[start])
-        there = int(np.searchsorted(places, lengths[start]))
-        own = bits.take(places[:there], axis=1) & mask[:there]
-        found[start:end, : (there + 7) // 8] = np.packbits(own, axis=1, bitorder="little")
+    all_bits = np.frombuffer(data.buffers()[2] or b"", np.uint8)
+    rows = np.flatnonzero(~is_listed)
+    bytes_of = np.zeros((len(rows), len(numbers)), np.uint8)
+    for bits, start, end in zip(bytes_of, ends[rows].tolist(), ends[rows + 1].tolist(), strict=True):
+        there = np.searchsorted(places, end - start)  # a row may be older than the last profiles
+        all_bits[start:end].take(
+            places[:there], out=bits[:there], mode="clip"
+        )  # otherwise it would be copied once more
+    bytes_of &= mask
+    found[rows] = np.packbits(bytes_of, axis=1, bitorder="little")
     is_number = np.zeros(size, np.bool_)
     is_number[numbers] = True
     rows = np.flatnonzero(is_listed)
@@ -58,13 +63,6 @@ def _lists(lists: pa.Array, sizes: Numbers) -> Iterator[tuple[Numbers, Numbers]]
         # The gaps of each add up from its own beginning.
         listed -= np.repeat(np.append(0, listed)[np.cumsum(own) - own], own)
         yield np.repeat(np.arange(first, last), own), listed
-
-
-def _alike(lengths: Numbers) -> Iterator[tuple[int, int]]:
-    """Return from where to where rows are bits of one length; lists are of length -1."""
-    cuts = np.flatnonzero(np.diff(lengths)) + 1
-    ends = [0, *cuts.tolist(), len(lengths)] if len(lengths) else []
-    return ((start, end) for start, end in pairwise(ends) if lengths[start] >= 0)
 
 
 def _bytes_of(data: pa.Array) -> memoryview:

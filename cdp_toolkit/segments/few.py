@@ -1,6 +1,6 @@
 """Who moved among a few profiles of a bucket: all segments at once, without looking at anybody else."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,8 +70,8 @@ class Few:
         of = pc.index_in(standings["segment"], segments).to_numpy()
         is_in = pc.equal(standings["status"], "realized").to_numpy()
         fresh = now.copy()
-        for standing, segment in enumerate(of):  # many times as fast as `bitwise_or.reduceat`
-            fresh[segment] &= ~held[standing]
+        for each in _rounds(of):
+            fresh[of[each]] &= ~held[each]
         new_to, newcomers = _true(fresh)
         row, movers = _true(held & (now[of] ^ np.where(is_in, 0xFF, 0).astype(np.uint8)[:, None]))
 
@@ -80,7 +80,7 @@ class Few:
         came = np.append(new_to, of[row[~has_left]]), np.append(newcomers, movers[~has_left])
         history = []
         for change, (segment, who) in (("entered", came), ("exited", (of[row[has_left]], movers[has_left]))):
-            order = np.lexsort((who, segment))
+            order = np.argsort(segment * self.size + who, kind="stable")  # merges two runs
             own, packed = self._packed(segment[order], who[order])
             history.append(pa.table({"segment": segments.take(own), "change": pa.repeat(change, len(own))} | packed))
         own, packed = self._packed(row, movers)
@@ -109,10 +109,9 @@ class Few:
         first, group = alike(standings)
         if len(first) < len(before):
             standing = held[first]
-            is_more = np.ones(len(before), np.bool_)
-            is_more[first] = False
-            for row in np.flatnonzero(is_more):  # many times as fast as `bitwise_xor.reduceat`
-                standing[group[row]] ^= held[row]
+            more = np.delete(np.arange(len(before)), first)
+            for each in _rounds(group[more]):
+                standing[group[more[each]]] ^= held[more[each]]
             return standings.take(pa.array(first)), standing
         return standings, held
 
@@ -120,6 +119,15 @@ class Few:
         """Return which rows have anybody, and these rows packed; ``who`` are places among the numbers."""
         rows, counts, bits = pack_each(row, self.numbers[who], self.size)
         return pa.array(rows), {"profiles": pa.array(counts, pa.int64()), "bits": bits}
+
+
+def _rounds(numbers: Numbers) -> Iterator[Numbers]:
+    """Return the places of numbers, in as many rounds as a number comes at the most: many times as fast as ``reduceat`` of rows."""
+    left = np.arange(len(numbers))
+    while len(left):
+        _, first = np.unique(numbers[left], return_index=True)
+        yield left[first]
+        left = np.delete(left, first)
 
 
 def _true(bits: Bits) -> tuple[Numbers, Numbers]:

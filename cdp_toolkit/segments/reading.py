@@ -5,7 +5,7 @@ a window, such as the time that lies 30 days back, only rows between the two end
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from cdp_toolkit.errors import CdpError
@@ -119,10 +119,10 @@ class _Reader:
 
     def _read_function(self, before: Apply, after: Apply, around: tuple[Reading, ...]) -> None:
         for old, new in _pairs(before.arguments, after.arguments):
-            ends = [each for each in (old, new) if isinstance(each, Constant)]
-            if len(ends) == 2 and old != new and after.function in COMPARISONS:
+            is_end = isinstance(old, Constant) and isinstance(new, Constant) and after.function in COMPARISONS
+            if is_end and old != new:
                 (value,) = (each for each in after.arguments if each is not new)
-                self._add_window(value, ends, around)
+                self._add_window(value, [cast("Constant", each) for each in (old, new)], around)
             else:
                 self.read(old, new, around)
 
@@ -141,10 +141,9 @@ class _Reader:
         here = self._at(around[after.up], after.hops)
         for old, new in _pairs(before.steps, after.steps):
             here = self._at(here, (new.relation,) if new.relation else ())
-            for asked, again in _pairs(_bounds(old), _bounds(new)):
+            for asked, again in _pairs(old.conditions, new.conditions):
                 self.read(asked, again, (here, *around))
-        inside = [[each.value, *each.stages] for each in (before, after)]
-        for asked, again in _pairs(_bounds(inside[0]), _bounds(inside[1])):
+        for asked, again in _pairs(_of_rows(before), _of_rows(after)):
             self.read(asked, again, (here, *around))
 
     def _at(self, reading: Reading, relations: Iterable[str]) -> Reading:
@@ -161,16 +160,11 @@ class _Reader:
         return reading
 
 
-def _bounds(part: object) -> Iterator[Bound]:
-    """Return the conditions and values within a step, a stage, or several of them."""
-    if isinstance(part, Bound):
-        yield part
-    elif isinstance(part, (list, tuple)):
-        for each in part:
-            yield from _bounds(each)
-    elif is_dataclass(part):
-        for own in fields(part):
-            yield from _bounds(getattr(part, own.name))
+def _of_rows(aggregate: Aggregate) -> Iterator[Bound]:
+    """Return the value of an aggregate and what its stages ask."""
+    if aggregate.value is not None:
+        yield aggregate.value
+    yield from (stage.condition for stage in aggregate.stages)
 
 
 def _pairs(one: Iterable[Any], other: Iterable[Any]) -> Sequence[tuple[Any, Any]]:
