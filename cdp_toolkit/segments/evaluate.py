@@ -130,7 +130,8 @@ class Evaluation:
         for entity, conditions in self.conditions.items():
             only = self.profiles.get(entity)
             if self.engine is not None:
-                judge = Judge(self.plan, self.engine, entity, conditions, only=only, bucket_size=self.bucket_size)
+                among = Bucket(only=only)
+                judge = Judge(self.plan, self.engine, entity, conditions, among=among, bucket_size=self.bucket_size)
                 names = tuple(conditions)
                 for bucket, ids, bits in judge.bits():
                     yield Part(entity, bucket, names, partial(_flags, self.engine, names, ids, bits), (ids, bits))

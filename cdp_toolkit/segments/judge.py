@@ -11,8 +11,7 @@ for a whole bucket at once, in three ways:
 Equal facts and equal parts of conditions are decided once.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
@@ -45,8 +44,8 @@ class Judge:
         What the conditions are about.
     conditions
         Conditions by name.
-    only
-        One row per ``profile_id``: the profiles to judge; all by default.
+    among
+        The profiles to judge; all by default.
     bucket_size
         About how many profiles are held in memory at a time.
     """
@@ -58,21 +57,22 @@ class Judge:
         entity: str,
         conditions: Mapping[str, Bound],
         *,
-        only: Frame | None = None,
+        among: Bucket = ALL,
         bucket_size: int = BUCKET_SIZE,
     ) -> None:
         self._plan = plan
         self._engine = engine
         self._entity = entity
         self._size = bucket_size
-        few = None if plan.lookup is None or only is None else plan.lookup.few(only, bucket_size)
-        self.buckets = [few] if few else buckets(plan.scan(entity).select("profile_id"), size=bucket_size, only=only)
+        few = None if plan.lookup is None else plan.lookup.few(among, bucket_size)
+        profiles = plan.scan(entity).select("profile_id")
+        self.buckets = [few] if few else buckets(profiles, size=bucket_size, only=among.only)
         self._steps = _Steps()
         self._named = {name: self._steps.add(condition) for name, condition in conditions.items()}
         facts = self._steps.facts
         with Ahead(engine) as ahead:  # what relations lead to is judged while rows are looked through
             ties = _ties(plan, entity, facts).items()
-            reached = [ahead.begin(partial(self._reach, relation, those, only)) for relation, those in ties]
+            reached = [ahead.begin(partial(self._reach, relation, those, among)) for relation, those in ties]
             counted, rest = tallies_of(plan, engine, entity, facts, self.buckets)
             self._tallies: Sequence[Tally | _Reached] = counted
             self._reached = [each() for each in reached]
@@ -103,46 +103,48 @@ class Judge:
 
     def _judged(self) -> Iterator[tuple[Bucket, Ids, list[Bits]]]:
         """Return the ids of each bucket in order, and the truth of each step."""
-        if not self._engine.is_concurrent:
-            for bucket in self.buckets:
-                yield bucket, *self._decided(self._looked_up(bucket))
-            return
         # The engine looks up the next bucket while the last one is decided: 10 s instead of 15 s for 10M people.
-        with ThreadPoolExecutor(1) as ahead:
-            coming = ahead.submit(self._looked_up, self.buckets[0])
+        with Ahead(self._engine, threads=1) as ahead:
+            coming = self._begun(self.buckets[0], ahead)
             for bucket, following in zip_longest(self.buckets, self.buckets[1:]):
-                looked_up = coming.result()
-                if following is not None:
-                    coming = ahead.submit(self._looked_up, following)
-                yield bucket, *self._decided(looked_up)
+                begun, coming = coming, self._begun(following, ahead) if following is not None else []
+                yield bucket, *self._decided(begun)
 
-    def _looked_up(self, bucket: Bucket) -> list[pa.Table]:
-        """Return what the engine says of a bucket: the columns, then the rows of each tally and of each relation."""
-        columns = self._engine.collect(self._plan.flags(self._entity, self._columns, bucket=bucket))
-        return [columns, *(each.looked_up(bucket) for each in (*self._tallies, *self._reached))]
+    def _begun(self, bucket: Bucket, ahead: Ahead) -> list[Callable[[], pa.Table]]:
+        """Begin to ask the engine about a bucket: for the columns, then for the rows of each tally and of each relation."""
+        others = (partial(each.looked_up, bucket) for each in (*self._tallies, *self._reached))
+        return [ahead.begin(work) for work in (partial(self._columns_of, bucket), *others)]
 
-    def _decided(self, looked_up: Sequence[pa.Table]) -> tuple[Ids, list[Bits]]:
-        columns, *others = looked_up
+    def _columns_of(self, bucket: Bucket) -> pa.Table:
+        return self._engine.collect(self._plan.flags(self._entity, self._columns, bucket=bucket))
+
+    def _decided(self, begun: Sequence[Callable[[], pa.Table]]) -> tuple[Ids, list[Bits]]:
+        columns, *others = begun[0](), *begun[1:]
         ids = columns["profile_id"].to_numpy()
         order = None if bool((ids[1:] > ids[:-1]).all()) else np.argsort(ids)
         ids = ids if order is None else ids[order]
         facts = {fact: Bits.of(columns[name], order) for name, fact in self._columns.items()}
         places = Places(ids)
         for each, rows in zip((*self._tallies, *self._reached), others, strict=True):
-            facts |= each.bits(rows, places)
+            facts |= each.bits(rows(), places)
         return ids, self._steps.joined(facts)
 
-    def _reach(self, relation: str, facts: Sequence[Aggregate], only: Frame | None) -> "_Reached":
+    def _reach(self, relation: str, facts: Sequence[Aggregate], among: Bucket) -> "_Reached":
         tie = self._plan.model.entity(self._entity).relations[relation]
         pairs = self._plan.pairs(self._entity, tie, self.buckets[0] if len(self.buckets) == 1 else ALL)
         asked = {f"_{index}": fact.steps[0].condition or TRUE for index, fact in enumerate(facts)}
-        targets = None
-        if only is not None:
-            targets = Bucket(only=only).of(pairs, "_near").select(profile_id="_target").unique()
-            targets = self._engine.load(self._engine.collect(targets))
-        judge = Judge(self._plan, self._engine, tie.to, asked, only=targets, bucket_size=self._size)
+        targets = self._led_to(pairs, among)
+        judge = Judge(self._plan, self._engine, tie.to, asked, among=targets, bucket_size=self._size)
         ids, rows = judge.rows()
         return _Reached(self._engine, pairs, tuple(facts), Places(ids), rows)
+
+    def _led_to(self, pairs: Frame, among: Bucket) -> Bucket:
+        if among.only is None:
+            return ALL
+        if self._plan.lookup is not None and self.buckets[0].ids is not None:  # the pairs are theirs already
+            return self._plan.lookup.bucket(pairs, "_target")
+        targets = among.of(pairs, "_near").select(profile_id="_target").unique()
+        return Bucket(only=self._engine.load(self._engine.collect(targets)))
 
 
 @dataclass(frozen=True)

@@ -73,34 +73,33 @@ class Lookup:
         Bucket
             The profiles, by their ids.
         """
-        return self._named(self._ids(rows, column))
+        ids = self._ids(rows, column)
+        return Bucket(only=self.engine.load(pa.table({"profile_id": ids})), ids=ids)
 
-    def few(self, only: Frame, size: int) -> Bucket | None:
-        """Return profiles as one bucket, if they fit.
+    def few(self, among: Bucket, size: int) -> Bucket | None:
+        """Return profiles by their ids, if they are few.
 
         Parameters
         ----------
-        only
-            One row per ``profile_id``.
+        among
+            The profiles.
         size
             How many profiles a bucket may hold.
 
         Returns
         -------
         Bucket or None
-            The profiles, by their ids; None if there are too many.
+            The profiles, by their ids; None if there are too many, or all are meant.
         """
-        ids = self._ids(only, "profile_id")
-        return self._named(ids) if len(ids) <= size else None
+        if among.ids is None and among.only is not None:
+            among = self.bucket(among.only, "profile_id")
+        return among if among.ids is not None and len(among.ids) <= size else None
 
     def _ids(self, rows: Frame, column: str) -> Ids:
         found = self.engine.collect(rows.select(nw.col(column)).filter(~nw.col(column).is_null()))
         ids = np.sort(found[column].to_numpy())
         distinct: Ids = ids[np.append(True, ids[1:] != ids[:-1])[: len(ids)]]  # np.unique takes six times as long
         return distinct
-
-    def _named(self, ids: Ids) -> Bucket:
-        return Bucket(only=self.engine.load(pa.table({"profile_id": ids})), ids=ids)
 
     def _taken(self, name: str, bucket: Bucket, columns: tuple[str, ...]) -> Frame | None:
         if (name, columns) not in bucket.known:
