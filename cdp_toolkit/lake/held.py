@@ -11,13 +11,15 @@ from cdp_toolkit.lake.bits import NUMBER, Bits, Numbers, pack_numbers
 _AT_ONCE = 2**16  # numbers of lists
 
 
-def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> Bits:
+def holds_each(counts: Numbers, data: pa.Array, rows: Numbers, numbers: Numbers, size: int) -> Bits:
     """Tell of each of many rows which numbers it keeps.
 
     Parameters
     ----------
     counts, data
         As ``pack`` gave them, a row each.
+    rows
+        Which rows, in order; nothing is read of others.
     numbers
         Numbers of profiles of the bucket, in order.
     size
@@ -28,28 +30,28 @@ def holds_each(counts: Numbers, data: pa.Array, numbers: Numbers, size: int) -> 
     numpy.ndarray
         A row for each row, a bit for each number, eight to a byte, the lowest first.
     """
-    found = np.zeros((len(data), (len(numbers) + 7) // 8), np.uint8)
-    ends = np.frombuffer(data.buffers()[1], np.int32)[data.offset :][: len(data) + 1].astype(np.int64)
-    lengths = np.diff(ends)
-    is_listed = lengths == NUMBER.itemsize * np.abs(counts)
+    found = np.zeros((len(rows), (len(numbers) + 7) // 8), np.uint8)
+    ends = np.frombuffer(data.buffers()[1], np.int32)[data.offset :].astype(np.int64)
+    starts, ends = ends[rows], ends[rows + 1]
+    is_listed = ends - starts == NUMBER.itemsize * np.abs(counts[rows])
     places, mask = numbers >> 3, (1 << (numbers & 7)).astype(np.uint8)
     all_bits = np.frombuffer(data.buffers()[2] or b"", np.uint8)
-    rows = np.flatnonzero(~is_listed)
-    bytes_of = np.zeros((len(rows), len(numbers)), np.uint8)
-    for bits, start, end in zip(bytes_of, ends[rows].tolist(), ends[rows + 1].tolist(), strict=True):
+    as_bits = np.flatnonzero(~is_listed)
+    bytes_of = np.zeros((len(as_bits), len(numbers)), np.uint8)
+    for bits, start, end in zip(bytes_of, starts[as_bits].tolist(), ends[as_bits].tolist(), strict=True):
         there = np.searchsorted(places, end - start)  # a row may be older than the last profiles
-        all_bits[start:end].take(
-            places[:there], out=bits[:there], mode="clip"
-        )  # otherwise it would be copied once more
+        # Without the mode it would be copied once more.
+        all_bits[start:end].take(places[:there], out=bits[:there], mode="clip")
     bytes_of &= mask
-    found[rows] = np.packbits(bytes_of, axis=1, bitorder="little")
+    found[as_bits] = np.packbits(bytes_of, axis=1, bitorder="little")
     is_number = np.zeros(size, np.bool_)
     is_number[numbers] = True
-    rows = np.flatnonzero(is_listed)
-    for row, listed in _lists(data.take(pa.array(rows)), lengths[rows] // NUMBER.itemsize):
+    as_list = np.flatnonzero(is_listed)
+    sizes = (ends - starts)[as_list] // NUMBER.itemsize
+    for row, listed in _lists(data.take(pa.array(rows[as_list])), sizes):
         is_asked = is_number.take(listed)
         column = np.searchsorted(numbers, listed[is_asked])
-        np.bitwise_or.at(found, (rows[row[is_asked]], column >> 3), (1 << (column & 7)).astype(np.uint8))
+        np.bitwise_or.at(found, (as_list[row[is_asked]], column >> 3), (1 << (column & 7)).astype(np.uint8))
     return found
 
 

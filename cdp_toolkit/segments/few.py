@@ -56,17 +56,20 @@ class Few:
             Rows to add to both tables, without the columns that are the same for all of them.
         """
         step = max(1, _CELLS // max(1, len(self.numbers)))
+        of = pc.index_in(before["segment"], pa.array(segments, pa.string())).fill_null(-1).to_numpy()
         history, membership = [], []
         for start in range(0, len(segments), step):
-            few = pa.array(segments[start : start + step], pa.string())
-            own = before.filter(pc.is_in(before["segment"], few)) if len(few) < len(segments) else before
-            found = self._moves(own, few, now[start : start + step])
+            end = min(start + step, len(segments))
+            rows = np.flatnonzero((of >= start) & (of < end))
+            found = self._moves(before, rows, pa.array(segments[start:end], pa.string()), now[start:end])
             history += found[0]
             membership += found[1]
         return pa.concat_tables(history), pa.concat_tables(membership)
 
-    def _moves(self, before: pa.Table, segments: pa.Array, now: Bits) -> tuple[list[pa.Table], list[pa.Table]]:
-        standings, held = self._held(before)
+    def _moves(
+        self, before: pa.Table, rows: Numbers, segments: pa.Array, now: Bits
+    ) -> tuple[list[pa.Table], list[pa.Table]]:
+        standings, held = self._held(before, rows)
         of = pc.index_in(standings["segment"], segments).to_numpy()
         is_in = pc.equal(standings["status"], "realized").to_numpy()
         fresh = now.copy()
@@ -102,14 +105,15 @@ class Few:
         from_ = {name: left[name] for name in then} | packed | {"profiles": pc.negate(packed["profiles"])}
         return history, [pa.table(each) for each in (from_, then | packed, new | packed_new)]
 
-    def _held(self, before: pa.Table) -> tuple[pa.Table, Bits]:
+    def _held(self, before: pa.Table, rows: Numbers) -> tuple[pa.Table, Bits]:
         """Return one row for each standing, and which of the profiles have it."""
-        held = holds_each(before["profiles"].to_numpy(), before["bits"].combine_chunks(), self.numbers, self.size)
-        standings = before.drop_columns(["profiles", "bits"])  # a row that is taken takes its bits along
+        counts, data = before["profiles"].to_numpy(), before["bits"].combine_chunks()
+        held = holds_each(counts, data, rows, self.numbers, self.size)
+        standings = before.drop_columns(["profiles", "bits"]).take(pa.array(rows))  # what is taken takes its bits along
         first, group = alike(standings)
-        if len(first) < len(before):
+        if len(first) < len(rows):
             standing = held[first]
-            more = np.delete(np.arange(len(before)), first)
+            more = np.delete(np.arange(len(rows)), first)
             for each in _rounds(group[more]):
                 standing[group[more[each]]] ^= held[more[each]]
             return standings.take(pa.array(first)), standing

@@ -200,7 +200,8 @@ class Moves:
             else:
                 own = looked_at[slice(*np.searchsorted(bucket_of(looked_at), [bucket, bucket + 1]))]
                 own = own[(own >= first) & (True if end is None else own < end)]
-                asked = self.numbering.known(part.entity, bucket, own)
+                is_all = np.array_equal(own, ids[start:stop])  # nobody of them is gone
+                asked = np.sort(numbers) if is_all else self.numbering.known(part.entity, bucket, own)
             if len(asked):
                 yield _Stretch(bucket, int(start), numbers, asked, len(known))
 
@@ -212,10 +213,13 @@ class Moves:
         rows = np.stack(bits) if is_known and any(stretch.is_few for stretch in stretches) else None
 
         def begun(stretch: _Stretch) -> pa.Table | Moved:
-            before = self._before(part, stretch)
-            if rows is None or not stretch.is_few:
-                return before
-            return self._of_few(part, stretch, before, stretch.flags(rows))
+            before = (
+                MEMBERSHIP.empty_table() if self.previous is None else self.previous.rows(part.entity, stretch.bucket)
+            )
+            if rows is not None and stretch.is_few:
+                return self._of_few(part, stretch, before, stretch.flags(rows))
+            is_asked = pc.is_in(before["segment"], pa.array(part.segments, pa.string()))
+            return before if pc.all(is_asked).as_py() else before.filter(is_asked)
 
         if not self.engine.is_concurrent:
             yield from ((stretch, begun(stretch)) for stretch in stretches)
@@ -227,13 +231,6 @@ class Moves:
                 if following is not None:
                     coming.append(ahead.submit(begun, following))
                 yield stretch, found
-
-    def _before(self, part: Part, stretch: _Stretch) -> pa.Table:
-        if self.previous is None:
-            return MEMBERSHIP.empty_table()
-        rows = self.previous.rows(part.entity, stretch.bucket)
-        is_asked = pc.is_in(rows["segment"], pa.array(part.segments, pa.string()))
-        return rows if pc.all(is_asked).as_py() else rows.filter(is_asked)
 
     def _of_few(self, part: Part, stretch: _Stretch, before: pa.Table, now: Bits) -> Moved:
         found = Few(stretch.asked, stretch.size, self.as_of).moves(before, part.segments, now)
