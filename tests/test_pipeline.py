@@ -320,14 +320,25 @@ def test_an_evaluation_looks_only_at_whom_may_have_changed_and_says_so(lake, loa
 
     second = pipeline.evaluate(lake, HIGH, as_of=JUNE, timezone="UTC")
     third = pipeline.evaluate(lake, HIGH, as_of=JUNE, timezone="UTC")
+    loaded(
+        {"person": [*PEOPLE[:6], PEOPLE[6] | {"city": "Köln"}, person("9@m.Marketo", person_score=90.0)]},
+        [*names, *carried("9@m.Marketo")],
+    )
+    pipeline.stitch(lake, IdentityRules(), as_of=JUNE)
+    fourth = pipeline.evaluate(lake, HIGH, as_of=JUNE, timezone="UTC")
     other = pipeline.evaluate(lake, HIGH[:1], as_of=JUNE, timezone="UTC")
 
     assert first.details["evaluation"]["2 segments"] == "all profiles: first evaluated with these definitions"
     # Both whose row changed, though no rule asks for a city: to compare rows costs more than to look at who has one.
     assert second.details["evaluation"]["person"] == "2 of 8 profiles"
+    assert second.details["evaluation"]["news"] == "profiles that came or went (0): nothing else that is read changed"
+    assert second.details["methods"] == first.details["methods"]
     assert (second.counts["exited"], second.counts["members"]) == (1, 7)
     assert third.details["evaluation"]["person"] == "0 of 8 profiles"
     assert third.outcome == "unchanged"
+    came_and_went = "profiles that came or went (2): nothing else that is read changed"
+    assert fourth.details["evaluation"]["2 segments"] == came_and_went
+    assert (fourth.counts["entered"], fourth.counts["members"]) == (1, 8)
     assert other.details["evaluation"]["high"].startswith("all profiles")
     assert rows(lake.scan("segments/history"), "segment", "change").count(("high", "exited")) == 1
 

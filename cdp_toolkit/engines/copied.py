@@ -7,24 +7,24 @@ it was made from.
 import json
 import shutil
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import polars as pl
 import pyarrow as pa
 from deltalake import DeltaTable
 
-from cdp_toolkit.engines.stretches import ABOUT, FOLDER, SECONDS, Ids, Prints, is_text, number_of
+from cdp_toolkit.engines.prints import HASHED_BY, added, prints, total
+from cdp_toolkit.engines.stretches import ABOUT, FOLDER, SECONDS, is_text, number_of
 
 _UNFINISHED = "unfinished"
 _PART_BYTES = 2**27  # one is written while the next comes; a million rows, 47 columns wide, were 0.5 GB each
 _SAMPLE, _SHARED = 10_000, 4  # values that so many rows share on average are kept once
 _NARROW = 2**31
-_ODD, _OF_NULL = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x5851F42D4C957F2D)
 _KEPT = 2  # versions: what is being read while the next is written
 
 
@@ -52,12 +52,11 @@ def copied(rows: pa.RecordBatchReader, table: Path, by: str) -> Iterator[pa.Reco
     with ThreadPoolExecutor(1) as behind:
         copy = _Copying(folder, by, _firsts(folder.parent), behind)
         yield pa.RecordBatchReader.from_batches(rows.schema, copy.through(rows))
-        firsts, keys = copy.ended()
+        told = copy.ended()
     delta = DeltaTable(table)
     files = sorted(uri.rpartition("/")[2] for uri in delta.file_uris())
-    about = {"by": by, "columns": rows.schema.names, "files": files, "prints": pl.__version__}
-    about |= {"firsts": firsts, "keys": keys}
-    (folder / ABOUT).write_text(json.dumps(about), "utf-8")
+    about = {"by": by, "columns": rows.schema.names, "files": files, "prints": HASHED_BY}
+    (folder / ABOUT).write_text(json.dumps(about | told), "utf-8")
     finished = folder.with_name(str(delta.version()))
     shutil.rmtree(finished, ignore_errors=True)
     folder.rename(finished)
@@ -82,7 +81,8 @@ class _Copying:
         self._reached = -1
         self._firsts: list[int] = []
         self._keys: list[str] = []
-        self._writing: Future[str] | None = None
+        self._totals: dict[str, int] = {}
+        self._writing: Future[tuple[str, dict[str, int]]] | None = None
 
     def through(self, rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         """Return the rows as they are, and note them on the way."""
@@ -113,12 +113,14 @@ class _Copying:
         most = _PART_BYTES if end == len(self._before) else _PART_BYTES * 5 // 4
         return self._reached if size >= most else None
 
-    def ended(self) -> tuple[list[int], list[str]]:
-        """Return the first key of each part, and what its keys are called, once all are written."""
+    def ended(self) -> dict[str, Any]:
+        """Return the first key of each part, what its keys are called, and hashes of columns, once all are written."""
         if self._writing is not None:
-            self._keys.append(self._writing.result())
+            keys, totals = self._writing.result()
+            self._keys.append(keys)
+            self._totals = added(self._totals, totals)
             self._writing = None
-        return self._firsts, self._keys
+        return {"firsts": self._firsts, "keys": self._keys, "totals": self._totals}
 
     def _note(self, held: Sequence[pa.RecordBatch], end: int | None) -> list[pa.RecordBatch]:
         """Write the rows of all keys before another, or of all that there are, and return the others."""
@@ -136,42 +138,17 @@ class _Copying:
         return list(rows.slice(complete).to_batches())
 
 
-def _write(rows: pa.Table, by: str, part: Path) -> str:
-    """Write a part and return a digest of its keys."""
+def _write(rows: pa.Table, by: str, part: Path) -> tuple[str, dict[str, int]]:
+    """Write a part and return a digest of its keys, and hashes of its columns."""
     keys = rows[by].to_numpy()
     starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
     columns = {name: _short(rows[name].combine_chunks()) for name in rows.column_names if name != by}
-    about = {
-        "key": keys[starts],
-        "start": starts.astype(np.uint32),
-        "print": _prints(columns.values(), starts, len(keys)),
-    }
+    of_keys, totals = prints(columns, keys, starts)
+    about = {"key": keys[starts], "start": starts.astype(np.uint32), "print": of_keys}
     _save(pa.record_batch(about), part.with_suffix(".keys"))
     kept = {name: _in_seconds(column) for name, column in columns.items()} or {by: rows[by].combine_chunks()}
     _save(pa.record_batch(kept), part.with_suffix(".rows"))
-    return blake2b(about["key"].tobytes(), digest_size=16).hexdigest()
-
-
-def _prints(columns: Iterable[pa.Array], starts: Ids, size: int) -> Prints:
-    """Return a hash of the rows of each key, whatever their order."""
-    rows = np.ones(size, np.uint64)
-    for column in columns:
-        rows ^= _hashes(column)
-        rows *= _ODD
-        rows ^= rows >> np.uint64(29)
-    found: Prints = np.add.reduceat(rows, starts)
-    return found
-
-
-def _hashes(column: pa.Array) -> Prints:
-    if pa.types.is_null(column.type):
-        return np.full(len(column), _OF_NULL, np.uint64)
-    if pa.types.is_dictionary(column.type):
-        of_values = np.append(pl.Series(column.dictionary).hash().to_numpy(), _OF_NULL)
-        found: Prints = of_values[column.indices.fill_null(-1).to_numpy()]
-        return found
-    hashes = pl.Series(column).hash().to_numpy()
-    return np.where(column.is_valid().to_numpy(zero_copy_only=False), hashes, _OF_NULL) if column.null_count else hashes
+    return blake2b(about["key"].tobytes(), digest_size=16).hexdigest(), totals | {by: total(keys)}
 
 
 def _short(column: pa.Array) -> pa.Array:

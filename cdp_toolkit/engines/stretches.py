@@ -4,32 +4,24 @@ A key's rows are one stretch. The copy is cut into parts; of each there are the 
 the rows, uncompressed, so that a reader maps the file and touches nothing but the stretches asked for. Texts that repeat
 are kept once a part. The copy names the data files that it was made from: one that names others is no copy of them.
 
-Of each key there is a print, a hash of all its rows, so that two versions are compared without reading rows.
-
 1M rows of 100,000 keys out of 100M rows: see docs/decisions/072-look-up-who-changed.md.
 """
 
 import json
-from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 Ids = npt.NDArray[np.int64]
-Prints = npt.NDArray[np.uint64]
 
 FOLDER, ABOUT = "_stretches", "about.json"
 SECONDS = pa.uint32()
 """How a copy keeps times that have no parts of a second."""
-_SMALLEST = -(2**63)
-_Range = tuple[int, int | None, str]
 
 
 @dataclass(frozen=True)
@@ -117,87 +109,8 @@ def newest(table: str | Path, files: Collection[str]) -> tuple[int, frozenset[st
     return None
 
 
-def differing(before: Copy, now: Copy) -> Ids | None:
-    """Return the keys whose rows are others in one version than in another, without reading rows.
-
-    Parameters
-    ----------
-    before, now
-        Where to look.
-
-    Returns
-    -------
-    numpy.ndarray or None
-        The keys, in order, with those that only one version has; None where only the rows themselves can tell.
-    """
-    try:
-        one, other = (json.loads((copy.folder / ABOUT).read_text("utf-8")) for copy in (before, now))
-        if one["files"] != sorted(before.files) or other["files"] != sorted(now.files):
-            return None
-        if any(one.get(what) != other.get(what) for what in ("by", "columns", "prints")):
-            return None
-        known = {each: part for part, each in enumerate(_ranges(one))}
-
-        def between(part: int, range_: _Range) -> Ids:
-            if range_[2] and range_ in known:
-                return _reprinted(before.folder, known[range_], now.folder, part)
-            then, since = (
-                _between(copy.folder, about["firsts"], *range_[:2]) for copy, about in ((before, one), (now, other))
-            )
-            return _differing(then, since)
-
-        with ThreadPoolExecutor() as threads:
-            return np.concatenate([*threads.map(between, count(), _ranges(other))])
-    except OSError:
-        return None
-
-
-def _ranges(about: Mapping[str, Any]) -> list[_Range]:
-    """Return from which key to before which each part reaches, and what its keys are called."""
-    lows = [_SMALLEST, *about["firsts"][1:]]
-    return [*zip(lows, [*lows[1:], None], about.get("keys") or [""] * len(lows), strict=True)]
-
-
-def _reprinted(before: Path, known: int, now: Path, part: int) -> Ids:
-    """Return whose prints differ in two parts with the same keys; the keys of the others are not read."""
-    then, since = _mapped(before / f"{known:05}.keys"), _mapped(now / f"{part:05}.keys")
-    is_other = then["print"].to_numpy() != since["print"].to_numpy()
-    found: Ids = since["key"].to_numpy()[is_other]
-    return found
-
-
-def _between(folder: Path, firsts: Sequence[int], low: int, high: int | None) -> tuple[Ids, Prints]:
-    """Return the keys from one to before another, and their prints."""
-    start = max(bisect_right(firsts, low) - 1, 0)
-    end = len(firsts) if high is None else bisect_left(firsts, high)
-    keys, prints = [], []
-    for part in range(start, end):
-        about = _mapped(folder / f"{part:05}.keys")
-        those = about["key"].to_numpy()
-        first, last = np.searchsorted(those, low), len(those) if high is None else np.searchsorted(those, high)
-        keys.append(those[first:last])
-        prints.append(about["print"].to_numpy()[first:last])
-    if len(keys) == 1:  # as it is mapped, uncopied
-        return keys[0], prints[0]
-    return np.concatenate([np.empty(0, np.int64), *keys]), np.concatenate([np.empty(0, np.uint64), *prints])
-
-
-def _differing(one: tuple[Ids, Prints], other: tuple[Ids, Prints]) -> Ids:
-    if np.array_equal(one[0], other[0]):
-        same: Ids = one[0][one[1] != other[1]]
-        return same
-    keys, prints = (np.concatenate(both) for both in zip(one, other, strict=True))
-    order = np.argsort(keys, kind="stable")  # merges two runs
-    keys, prints = keys[order], prints[order]
-    is_pair = (keys[1:] == keys[:-1]) & (prints[1:] == prints[:-1])
-    lone = ~(np.append(is_pair, False) | np.append(False, is_pair))
-    found = keys[lone]
-    distinct: Ids = found[np.append(True, found[1:] != found[:-1])[: len(found)]]
-    return distinct
-
-
 def _taken(folder: Path, by: str, part: int, ids: Ids, schema: pa.Schema) -> dict[str, pa.Array]:
-    about, rows = (_mapped(folder / f"{part:05}.{what}") for what in ("keys", "rows"))
+    about, rows = (mapped(folder / f"{part:05}.{what}") for what in ("keys", "rows"))
     keys, starts = about["key"].to_numpy(), about["start"].to_numpy()
     places = np.searchsorted(keys, ids)
     places = places[keys[np.minimum(places, len(keys) - 1)] == ids]
@@ -236,7 +149,19 @@ def _cast(part: pa.Array, kind: pa.DataType) -> pa.Array:
     return part.cast(kind)
 
 
-def _mapped(file: Path) -> pa.RecordBatch:
+def mapped(file: Path) -> pa.RecordBatch:
+    """Map a file of a copy.
+
+    Parameters
+    ----------
+    file
+        Path of the file.
+
+    Returns
+    -------
+    pyarrow.RecordBatch
+        Its rows, of which no more is read than is touched.
+    """
     return pa.ipc.open_file(pa.memory_map(str(file))).get_batch(0)
 
 

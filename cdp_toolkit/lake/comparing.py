@@ -3,8 +3,8 @@
 import pyarrow as pa
 
 from cdp_toolkit.engines import Frame, stretches
+from cdp_toolkit.engines.differing import Difference, differing
 from cdp_toolkit.lake.layers import layers_of
-from cdp_toolkit.lake.packed import Ids
 from cdp_toolkit.lake.reading import Reading
 from cdp_toolkit.lake.tables import table
 
@@ -44,8 +44,8 @@ class Comparing(Reading):
         )
         return one, other
 
-    def changed(self, name: str, before: int, now: int) -> Ids | None:
-        """Return the keys of a table whose rows differ between two versions, in any column.
+    def changed(self, name: str, before: int, now: int) -> Difference | None:
+        """Return how two versions of a table differ.
 
         Parameters
         ----------
@@ -56,13 +56,13 @@ class Comparing(Reading):
 
         Returns
         -------
-        numpy.ndarray or None
-            Their ids, each once; None where they are many, or only the rows themselves can tell.
+        Difference or None
+            None where the keys whose rows differ are many, or only the rows themselves can tell.
         """
         if "://" in self.uri or table(name, self.model).clustered_by != "profile_id":
             return None
-        keys = stretches.differing(*(self._copy(name, version) for version in (before, now)))
-        return None if keys is None or len(keys) > _MOST_KEYS else keys
+        found = differing(*(self._copy(name, version) for version in (before, now)))
+        return None if found is None or len(found.keys) > _MOST_KEYS else found
 
     def _differing_layers(self, name: str, before: int, now: int) -> tuple[Frame, Frame] | None:
         """Return the rows of the keys of later files that the two do not share, where either has any."""
@@ -83,9 +83,10 @@ class Comparing(Reading):
         if "://" in self.uri:
             return None
         copies = [self._copy(name, version) for version in (before, now)]
-        keys = stretches.differing(*copies)
-        if keys is None:
+        found = differing(*copies)
+        if found is None:
             return None
+        keys = found.keys
         if len(keys) > _MOST_KEYS:
             by = table(name, self.model).clustered_by
             asked = self.engine.load(pa.table({by: keys}))

@@ -5,10 +5,9 @@ from functools import cached_property
 from typing import Any
 
 import narwhals as nw
-import numpy as np
 
 from cdp_toolkit.engines import Frame
-from cdp_toolkit.lake.packed import Ids
+from cdp_toolkit.engines.differing import Difference
 from cdp_toolkit.lake.pinned import Pinned
 
 
@@ -148,8 +147,8 @@ class Since(Pinned):
         now = self._pinned(name)
         return None if now is None or now == before else self._store.differing(name, before, now)
 
-    def changed(self, name: str, before: int) -> Ids | None:
-        """Return the keys of a table whose rows are others than in an earlier version.
+    def changed(self, name: str, before: int) -> Difference | None:
+        """Return how a table differs from an earlier version.
 
         Parameters
         ----------
@@ -160,12 +159,12 @@ class Since(Pinned):
 
         Returns
         -------
-        numpy.ndarray or None
-            See ``Store.changed``; none where this run reads that very version.
+        Difference or None
+            See ``Store.changed``; empty where this run reads that very version.
         """
         now = self._pinned(name)
         if now is None or now == before:
-            return np.empty(0, np.int64)
+            return Difference()
         return self._store.changed(name, before, now)
 
     def came(self, name: str) -> Frame | None:

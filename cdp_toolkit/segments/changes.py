@@ -1,11 +1,11 @@
 """Whose membership may have changed since the last evaluation: all others need no second look.
 
-A profile has to be looked at again if a row that its segments read is new, gone or other than it was, or lies where a
-window of time has moved; wherever that row is, the way to the profile is walked backwards. Only the columns that are
-read are compared.
+A segment that reads no column that changed needs none, but for profiles that came or went. Of all others, a profile has
+to be looked at again if a row that they read is new, gone or other than it was, or lies where a window of time has moved;
+wherever that row is, the way to the profile is walked backwards. Only the columns that are read are compared.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines.differing import Difference
 from cdp_toolkit.errors import CdpError
 from cdp_toolkit.model import Model
 from cdp_toolkit.segments.bindings import Bindings
@@ -28,6 +29,7 @@ from cdp_toolkit.segments.reading import Reading, UnclearError, Window, reading_
 
 Ids = npt.NDArray[np.int64]
 
+_NOBODY = np.empty(0, np.int64)
 _MOST = 0.3
 """Beyond this share of the profiles, looking at all of them is as fast."""
 _MOST_COMPARED = 10_000_000
@@ -46,8 +48,8 @@ class Versions:
         Gives for a name the rows of the last evaluation's version and of this one, but for rows that are surely in both;
         None where the two versions are one.
     changed
-        Gives for a name the ids of the profiles that own a row that is other, gone or new, in any of its columns; None
-        where they are many, or are not known without comparing rows.
+        Gives for a name how they differ; None where the profiles that own a row that is other, gone or new are many, or are
+        not known without comparing rows.
     before
         The conditions at the moment of the last evaluation.
     after
@@ -56,7 +58,7 @@ class Versions:
 
     now: Scan
     differing: Callable[[str], tuple[Frame, Frame] | None]
-    changed: Callable[[str], Ids | None]
+    changed: Callable[[str], Difference | None]
     before: Bindings
     after: Bindings
 
@@ -71,10 +73,16 @@ class Again:
         Segments that have to be evaluated for all profiles, and why.
     profiles
         By entity the ids of the profiles to look at for all other segments, with those that are no more.
+    same
+        Segments that read nothing that changed, but for profiles that came or went.
+    lone
+        By entity the ids of those.
     """
 
     whole: Mapping[str, str] = field(default_factory=dict)
     profiles: Mapping[str, Ids] = field(default_factory=dict)
+    same: Collection[str] = ()
+    lone: Mapping[str, Ids] = field(default_factory=dict)
 
 
 def again(segments: Sequence[Segment], names: Sequence[str], versions: Versions, model: Model, engine: Engine) -> Again:
@@ -98,33 +106,37 @@ def again(segments: Sequence[Segment], names: Sequence[str], versions: Versions,
     Again
         A segment that is wrong, or whose change by time is unclear, is evaluated whole.
     """
-    roots: dict[str, Reading] = {}
+    trace = _Trace(versions, model, engine)
+    readings: dict[str, tuple[str, Reading]] = {}
     whole: dict[str, str] = {}
-    followed: dict[str, list[str]] = {}
     chosen = {*names}
     for segment in (each for each in segments if each.name in chosen):
         try:
             before, after = versions.before.condition(segment), versions.after.condition(segment)
-            reading = reading_of(segment.entity, before, after, model)
+            readings[segment.name] = segment.entity, reading_of(segment.entity, before, after, model)
         except CdpError as error:
             whole[segment.name] = error.message
-            continue
-        roots.setdefault(segment.entity, Reading(segment.entity)).join(reading)
-        followed.setdefault(segment.entity, []).append(segment.name)
+    same = {name for name, (_, reading) in readings.items() if not trace.is_touched(reading, is_root=True)}
     profiles: dict[str, Ids] = {}
-    for entity, root in roots.items():
+    lone: dict[str, Ids] = {}
+    for entity in dict.fromkeys(entity for entity, _ in readings.values()):
+        followed = [name for name, (of, _) in readings.items() if of == entity and name not in same]
+        root = Reading(entity)
+        for name in followed:
+            root.join(readings[name][1])
         try:
-            profiles[entity] = _few(
-                _Trace(versions, model, engine).of(root, "profile_id", is_own=True), versions.now(entity), engine
-            )
+            changed = versions.changed(entity)
+            lone[entity] = _NOBODY if changed is None else changed.lone
+            found = trace.of(root, "profile_id", is_own=True) if followed else None
+            profiles[entity] = _few(found, versions.now(entity), engine)
         except UnclearError as error:
-            whole |= dict.fromkeys(followed[entity], error.message)
-    return Again(whole, profiles)
+            whole |= dict.fromkeys(followed, error.message)
+    return Again(whole, profiles, same, lone)
 
 
 def _few(found: Frame | None, rows: Frame, engine: Engine) -> Ids:
     if found is None:
-        return np.empty(0, np.int64)
+        return _NOBODY
     try:
         ids: Ids = engine.collect(found)["profile_id"].drop_null().to_numpy()
     except engine.errors as error:  # files of a version that was cleaned up
@@ -150,6 +162,32 @@ class _Trace:
         found = [rows.select(key) for rows in self._touched(reading, key, is_own=is_own)]
         return nw.concat(found).unique(key) if found else None
 
+    def is_touched(self, reading: Reading, *, is_root: bool = False) -> bool:
+        """Tell whether anything that is read is other than it was, or may be; of the root, of profiles that did not come or go."""
+        try:
+            return self._is_touched(reading, is_root=is_root)
+        except UnclearError:  # said of all that read it where the way back is walked
+            return True
+
+    def _is_touched(self, reading: Reading, *, is_root: bool = False) -> bool:
+        entity = self.model.entity(reading.entity)
+        ways = [(entity.relations[name], behind) for name, behind in reading.behind.items()]
+        read = reading.columns | {relation.near for relation, _ in ways if not relation.many}
+        if reading.windows or self._is_other(reading.entity, read, is_root=is_root):
+            return True
+        for relation, behind in ways:
+            if relation.many:
+                through = relation.through or relation.to
+                if self._is_other(through, {relation.far} | ({relation.near} if relation.through else set())):
+                    return True
+            if self._is_touched(behind):
+                return True
+        return False
+
+    def _is_other(self, name: str, columns: Collection[str], *, is_root: bool = False) -> bool:
+        found = self.versions.changed(name)
+        return found is None or not found.columns.isdisjoint(columns) or (len(found.lone) > 0 and not is_root)
+
     def _touched(self, reading: Reading, key: str, *, is_own: bool) -> Iterator[Frame]:
         entity = self.model.entity(reading.entity)
         row_id = row_id_of(reading.entity)
@@ -158,8 +196,8 @@ class _Trace:
         changed = self.versions.changed(reading.entity) if is_own and key == "profile_id" else None
         if changed is None:
             yield from self._other(reading.entity, [key, *sorted((reading.columns | near | own) - {key})])
-        elif len(changed):
-            yield self.engine.load(pa.table({key: changed}))
+        elif len(changed.keys):
+            yield self.engine.load(pa.table({key: changed.keys}))
         rows = self.versions.now(reading.entity)
         if reading.windows:  # all in one pass: the table may be large
             yield rows.filter(reduce(or_, (_inside(each, self.versions.after.clock) for each in reading.windows)))

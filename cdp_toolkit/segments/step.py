@@ -9,6 +9,7 @@ from functools import cache, cached_property
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from cdp_toolkit.engines import Engine
 from cdp_toolkit.lake import OpenRun
@@ -116,11 +117,15 @@ class Step:
         """
         to_do = self._again(names, table)
         whole = [name for name in names if name in to_do.whole]
-        few = [name for name in names if name not in to_do.whole]
+        few = [name for name in names if name not in to_do.whole and name not in to_do.same]
         found = Found(looked_at=self._told(to_do, table))
         if whole:
             found += self._moved(whole, table, None)
-        return found + self._moved(few, table, to_do.profiles) if few else found
+        if few:
+            found += self._moved(few, table, to_do.profiles)
+        if to_do.same and any(len(ids) for ids in to_do.lone.values()):
+            return found + self._moved([*to_do.same], table, to_do.lone)
+        return found + Found(methods={name: self._method_before(name) for name in to_do.same})
 
     @cached_property
     def _spools(self) -> tuple[Spool, Spool]:
@@ -164,8 +169,9 @@ class Step:
             for each in moved:
                 for spool, rows in zip(self._spools, (each.history, each.membership), strict=True):
                     spool.write(rows)
-                for row in each.history.group_by("change").aggregate([("profiles", "sum")]).to_pylist():
-                    counts[row["change"]] += row["profiles_sum"]
+                for change in ("entered", "exited"):
+                    moved_so = each.history["profiles"].filter(pc.equal(each.history["change"], change))
+                    counts[change] += pc.sum(moved_so).as_py() or 0
         except BaseException:
             for spool in self._spools:
                 spool.drop()
@@ -194,15 +200,12 @@ class Step:
         versions = Versions(
             lambda name: self.run.scan(table(name)),
             lambda name: self.run.differing(table(name), self._version(table(name))),
-            cache(lambda name: self._changed(table(name))),
+            cache(lambda name: self.run.changed(table(name), self._version(table(name)))),
             before,
             after,
         )
         found = again(self.segments, [name for name in names if name in known], versions, self.model, self.engine)
         return replace(found, whole={**fresh, **found.whole})
-
-    def _changed(self, name: str) -> Ids | None:
-        return self.run.changed(name, self._version(name))
 
     def _version(self, name: str) -> int:
         """Return the version of a table that the last evaluation read."""
@@ -211,12 +214,19 @@ class Step:
             raise UnclearError(f"{name} was not read last time.")
         return version
 
+    def _method_before(self, name: str) -> tuple[str, str]:
+        method, _, reason = (self.last or {})["details"]["methods"][name].partition(": ")
+        return method, reason
+
     def _told(self, to_do: Again, table: Callable[[str], str]) -> dict[str, str]:
         of = {entity: self.run.rows(table(entity)) for entity in to_do.profiles}
         few = {entity: f"{len(ids):,} of {of[entity]:,} profiles" for entity, ids in to_do.profiles.items()}
         alike: dict[str, list[str]] = {}
         for name, reason in to_do.whole.items():
             alike.setdefault(f"all profiles: {reason}", []).append(name)
+        if to_do.same:
+            lone = sum(len(ids) for ids in to_do.lone.values())
+            alike[f"profiles that came or went ({lone:,}): nothing else that is read changed"] = sorted(to_do.same)
         told = {(names[0] if len(names) == 1 else f"{len(names)} segments"): why for why, names in alike.items()}
         return few | told
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections import Counter
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,7 +15,8 @@ from hypothesis import strategies as st
 
 from cdp_toolkit.engines import open_engine
 from cdp_toolkit.engines.copied import copied
-from cdp_toolkit.engines.stretches import Copy, differing, take
+from cdp_toolkit.engines.differing import differing
+from cdp_toolkit.engines.stretches import Copy, take
 
 ROWS = {
     "profile_id": [2**62 + 5, 3, None, 2**61, 3, 7, 3],
@@ -181,7 +183,16 @@ def test_keys_whose_rows_differ_are_told_without_reading_rows(write, before, aft
     def of(key, rows):
         return sorted((row for row in rows if row[0] == key), key=str)
 
-    assert found.tolist() == [key for key in range(1, 10) if of(key, before) != of(key, after)]
+    assert found.keys.tolist() == [key for key in range(1, 10) if of(key, before) != of(key, after)]
+    lone = {row[0] for row in before} ^ {row[0] for row in after}
+    assert found.lone.tolist() == sorted(lone - {None})
+
+    def column(place, rows):
+        return Counter((row[0], row[place]) for row in rows if row[0] not in lone | {None})
+
+    assert found.columns == {
+        name for place, name in enumerate(schema.names) if column(place, before) != column(place, after)
+    }
 
 
 def test_versions_with_other_columns_are_compared_by_their_rows(write):

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cdp_toolkit.engines.differing import Difference
 from cdp_toolkit.segments import changes
 from cdp_toolkit.segments.bindings import Bindings
 from cdp_toolkit.segments.changes import Versions, again
@@ -57,10 +58,19 @@ class Evaluations:
         return {(row["segment"], row["profile_id"]) for row in rows}
 
     def _changed(self, name):
-        """Return who owns a row that is other in any column, as the prints of a table tell it."""
-        rows = [self.engine.collect(scan(name)).to_pylist() for scan in self.scans]
-        then, now = (Counter((row["profile_id"], repr(row)) for row in each) for each in rows)
-        return np.array(sorted({owner for owner, _ in (then - now) + (now - then)} - {None}), np.int64)
+        """Return how a table changed, as copies of it tell."""
+        rows = [self.engine.collect(scan(name)) for scan in self.scans]
+        keys = [{*each["profile_id"].to_pylist()} - {None} for each in rows]
+        lone = keys[0] ^ keys[1]
+
+        def of(which, *names):
+            told = zip(*(rows[which][name].to_pylist() for name in ("profile_id", *names)), strict=True)
+            return Counter(repr(each) for each in told if each[0] not in lone | {None})
+
+        columns = {name for name in rows[0].column_names if of(0, name) != of(1, name)}
+        then, now = (Counter((row["profile_id"], repr(row)) for row in each.to_pylist()) for each in rows)
+        changed = {owner for owner, _ in (then - now) + (now - then)} - {None}
+        return Difference(*(np.array(sorted(each), np.int64) for each in (changed, lone)), frozenset(columns))
 
     def _differing(self, name):
         return tuple(scan(name) for scan in self.scans) if name in self.is_other else None
@@ -201,6 +211,7 @@ def test_whoever_is_not_looked_at_again_is_where_they_were(go_on, history, has_p
     missed = {
         (name, profile_id)
         for name, profile_id in changed
-        if name not in found.whole and profile_id not in found.profiles[entity[name]]
+        if name not in found.whole
+        and profile_id not in (found.lone if name in found.same else found.profiles)[entity[name]]
     }
     assert missed == set()
