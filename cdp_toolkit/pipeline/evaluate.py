@@ -18,6 +18,19 @@ from cdp_toolkit.segments.definition import Segment
 from cdp_toolkit.segments.step import Found, Step
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep Python from looking for garbage: a thousand rules become nodes that all stay, and it would walk them all, twice."""
+    was_enabled = gc.isenabled()
+    gc.disable()  # 0.1 s of 1 s
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_uncollected()  # to the end, when most nodes are gone by themselves
 def evaluate(
     lake: Lake,
     segments: Sequence[Segment],
@@ -50,7 +63,7 @@ def evaluate(
         Counts of segments, members, entered and left; ``details`` has the size of each audience.
     """
     definitions = digest([segment.model_dump() for segment in segments], timezone, lake.model.model_dump())
-    with lake.run("evaluate", definitions=definitions) as run, Ahead(lake.engine) as ahead, _uncollected():
+    with lake.run("evaluate", definitions=definitions) as run, Ahead(lake.engine) as ahead:
         run.next_step = "See what would be sent: `activate --dry-run`."
         last = lake.log.last("evaluate")
         is_same = last is not None and last["definitions"] == definitions
@@ -71,18 +84,6 @@ def evaluate(
         if not changed:
             run.nothing_to_do()
     return run.result
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Keep Python from looking for garbage: a thousand rules become nodes that all stay, and it would walk them all, twice."""
-    was_enabled = gc.isenabled()
-    gc.disable()  # 0.1 s of 1 s
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _by_policy(step: Step, segments: Sequence[Segment], policies: Sequence[str]) -> Found:
