@@ -87,8 +87,8 @@ def added(totals: Mapping[str, int], others: Mapping[str, int], *, sign: int = 1
 
 
 def _odd(keys: Ids) -> Prints:
-    """Return what values are multiplied by: odd, so that a value that changes changes the product."""
-    return keys.view(np.uint64) | np.uint64(1)
+    """Return what values are multiplied by: another number for each key, and odd, so that a value that changes changes the product."""
+    return keys.view(np.uint64) << np.uint64(1) | np.uint64(1)
 
 
 def _hashes(column: pa.Array) -> Prints:

@@ -195,6 +195,16 @@ def test_keys_whose_rows_differ_are_told_without_reading_rows(write, before, aft
     }
 
 
+def test_values_that_two_keys_exchange_are_seen(write):
+    schema = pa.schema({"profile_id": pa.int64(), "page": pa.string(), "visits": pa.int64()})
+    before = copy_of(write({"profile_id": [2, 3], "page": ["a", "b"], "visits": [1, 1]}, schema))
+
+    found = differing(before, copy_of(write({"profile_id": [2, 3], "page": ["b", "a"], "visits": [1, 1]}, schema)))
+
+    assert found.keys.tolist() == [2, 3]
+    assert found.columns == {"page"}
+
+
 def test_versions_with_other_columns_are_compared_by_their_rows(write):
     first = write({"profile_id": [1], "page": ["a"]}, pa.schema({"profile_id": pa.int64(), "page": pa.string()}))
     here = copy_of(first)
