@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from cdp_toolkit.engines.prints import Ids, Prints, added, total
-from cdp_toolkit.engines.stretches import ABOUT, Copy, mapped, take
+from cdp_toolkit.engines.prints import Prints, added, total
+from cdp_toolkit.engines.stretches import ABOUT, Copy, Ids, mapped, take
 
 _SMALLEST = -(2**63)
 _NOBODY = np.empty(0, np.int64)
@@ -89,11 +89,11 @@ def _columns(before: Copy, one: Mapping[str, Any], now: Copy, other: Mapping[str
     names: list[str] = other["columns"]
     if "totals" not in one or "totals" not in other or len(lone) > _FEW:
         return names
-    # Rows that came or went are in every column, and those of keys alone tell of them.
-    for some in ([by], names):
-        then, since = (_without(copy, about["totals"], by, some, lone) for copy, about in ((before, one), (now, other)))
-        if some == [by] and then != since:
-            return names
+    versions = ((before, one["totals"]), (now, other["totals"]))
+    then, since = (_without(copy, totals, by, [by], lone) for copy, totals in versions)
+    if then != since:  # further rows came or went, which are in every column
+        return names
+    then, since = (_without(copy, totals, by, names, lone) for copy, totals in versions)
     return [name for name in names if then[name] != since[name]]
 
 

@@ -7,7 +7,8 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-Ids = npt.NDArray[np.int64]
+from cdp_toolkit.engines.stretches import Ids
+
 Prints = npt.NDArray[np.uint64]
 
 HASHED_BY = pl.__version__

@@ -177,8 +177,8 @@ class _Trace:
             return True
         for relation, behind in ways:
             if relation.many:
-                through = relation.through or relation.to
-                if self._is_other(through, {relation.far} | ({relation.near} if relation.through else set())):
+                keys = {relation.near, relation.far} if relation.through else {relation.far}
+                if self._is_other(relation.through or relation.to, keys):
                     return True
             if self._is_touched(behind):
                 return True
