@@ -8,8 +8,7 @@ are the toolkit's own functions.
 Left out is what no default rule asks for: judgements, probable matches, phone numbers that link, patterns and blocked
 values, other forms of addresses. So ``spellings`` has no rows, and in a first stitch ``aliases`` and ``history`` have none.
 Keys of records and of values that sources state are those of the load; values that are worked out here have other keys,
-since pandas hashes otherwise. Rows lie as they come, not in the order of their keys, and nothing is kept by which a later
-stitch could do less.
+since pandas hashes otherwise. Rows lie in the order of the keys by which a stitch looks them up.
 """
 
 import datetime as dt
@@ -37,7 +36,7 @@ _EMPTY = ("spellings", "aliases", "history")
 
 
 def identities(read: Read, rules: IdentityRules, namespaces: Sequence[str], as_of: dt.datetime) -> dict[str, Frame]:
-    """Return the tables of ``identity/`` by their names.
+    """Return the tables of ``identity/`` by their names, in the order in which the lake keeps them.
 
     ``read`` gives some columns of a table of ``entities/``; the ``namespaces`` are those by which records are found.
     """
@@ -53,6 +52,9 @@ def identities(read: Read, rules: IdentityRules, namespaces: Sequence[str], as_o
     told["refused_links"].append(evidence[evidence["reason"].notna()].assign(kind="value"))
     for table, several in told.items():
         tables[table] = pd.concat(several, ignore_index=True)[list(TABLES[f"identity/{table}"].columns)]
+    for table, rows in tables.items():
+        if (key := TABLES[f"identity/{table}"].clustered_by) is not None:
+            tables[table] = rows.sort_values(key, ignore_index=True)
     tables |= {table: _empty(table) for table in _EMPTY}
     return tables | {"account_matches": match_accounts(read, tables, rules, as_of)}
 
