@@ -194,7 +194,7 @@ def run_step(step: str, home: Path, persons: int, shape: str) -> None:
         each.__name__: each for each in (read_exports, find_components, copy_profiles, read_profiles, copy_people)
     }
     limits |= {step: getattr(line_peers, step) for _, step, _ in PEERS}
-    for module in ("polars", "deltalake", "cdp_toolkit.workspace"):
+    for module in ("cdp_toolkit.workspace", "polars", "deltalake"):  # ours first: it says how memory is asked for
         import_module(module)  # once a process, however large the world: not what is measured
     for module in [each for each in ("pandas", "pyspark.sql.connect.session") if step.startswith(each[:6])]:
         import_module(module)

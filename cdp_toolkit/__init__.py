@@ -5,6 +5,7 @@
 >>> ws.load(), ws.stitch(), ws.evaluate()  # doctest: +SKIP
 """
 
+import cdp_toolkit.memory  # noqa: F401 - before anything that loads Arrow or Polars
 from cdp_toolkit.destinations import Destination, Plan
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.lake import Run

@@ -1,33 +1,29 @@
 """Stitch: which records are one, and the profiles that they make."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from typing import Literal
 
 from cdp_toolkit.engines import Frame
-from cdp_toolkit.engines.ahead import Ahead
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.judgements import Judgement
 from cdp_toolkit.identity.matching import MATCHED_FROM, match_accounts
 from cdp_toolkit.lake import Lake, OpenRun, Run
 from cdp_toolkit.pipeline.changed import CHANGES
 from cdp_toolkit.pipeline.digests import digest
-from cdp_toolkit.pipeline.events import grow_events
 from cdp_toolkit.pipeline.identities import IDENTIFIED_BY, stitch_identities
+from cdp_toolkit.pipeline.making import MATCHES, Making, make_profiles
 from cdp_toolkit.pipeline.people import People, among_people, renew
-from cdp_toolkit.profiles.build import Scan, Step, address, build_profiles, table_of
+from cdp_toolkit.profiles.build import Scan, address, build_profiles, table_of
 from cdp_toolkit.profiles.policies import Policy
 from cdp_toolkit.segments.computed import Computed, changes, compute, with_values
 
 Pace = Literal["whole", "round", "brief"]
 """How much of a stitch is done now."""
 
-_EVENTS, _COMPUTED = "profiles/event", "computed"
-_FEW = 3_000_000
-"""Events that are given to people while other tables are made; more at once with those would take too much memory."""
+_COMPUTED = "computed"
 
 
 def stitch(
@@ -87,12 +83,11 @@ def stitch(
             if run.is_changed(*IDENTIFIED_BY):
                 stitch_identities(run, lake, rules, judgements, as_of)
             people = People(run, lake, is_held=_has_computed(computed, "person"))
-            profiles = _Profiles(run, lake, people, definitions, pace, late)
-            with profiles.beside_events(build_profiles(lake.model, policies, lake.engine)) as steps:
-                if run.is_changed(*MATCHED_FROM):
-                    _match_accounts(run, lake, rules, as_of, people)
-                for step in steps:
-                    profiles.make(step)
+            make_profiles(
+                Making(run, lake, people, definitions, is_brief=is_brief, is_in_order=pace == "whole", late=late),
+                build_profiles(lake.model, policies, lake.engine),
+                match=partial(_match_accounts, run, lake, rules, as_of, people),
+            )
             _note_accounts(run)
             if computed and (people.held or not is_brief or run.has_written(*_computed_tables(policies))):
                 _compute(run, lake, computed, policies, as_of, held=people.held)
@@ -102,80 +97,10 @@ def stitch(
     return run.result
 
 
-_READ: dict[tuple[str, tuple[str, ...]], set[str]] = {}
-"""Tables that a step reads, by definitions and step: looking takes 0.2 s a stitch, and they stay the same."""
-
-
-@dataclass
-class _Profiles:
-    """Makes the tables of ``profiles/`` that are due."""
-
-    run: OpenRun
-    lake: Lake
-    people: People
-    definitions: str
-    pace: Pace
-    late: set[str]
-    _events_made: Callable[[], None] = lambda: None
-
-    @contextmanager
-    def beside_events(self, steps: Iterable[Step]) -> Iterator[Sequence[Step]]:
-        """Begin to make events, which is a third of all work and next to nothing else needs, and give all other steps."""
-        events, *others = steps
-        with Ahead(self.lake.engine, threads=1) as ahead:
-            self._events_made = ahead.begin(partial(self.make, events))
-            if self.run.rows("entities/event") > _FEW:
-                self._events_made()
-            yield others
-            self._events_made()
-
-    def make(self, step: Step) -> None:
-        """Write the tables of a step anew, or what differs in them, or nothing."""
-        if not self.run.is_changed() and (
-            not self._is_due(step) or self.people.make(step, _READ[self.definitions, step.names])
-        ):
-            return
-        if step.names == ("event",) and grow_events(
-            self.run, self.lake, self.people, is_in_order=self.pace == "whole"
-        ):  # fmt: skip
-            return
-        for name, frame in zip(step.names, step.make(self._scan), strict=True):
-            self.people.write(f"profiles/{name}", frame, is_dear=True)
-
-    def _scan(self, name: str) -> Frame:
-        if name == _EVENTS:
-            self._events_made()
-        return self.run.scan(name)
-
-    def _is_due(self, step: Step) -> bool:
-        """Return whether the tables of a step are to be written, under the same definitions: not if all that it reads is as it was."""
-        known = (self.definitions, step.names)
-        if known not in _READ:
-            _READ[known] = self._read_by(step)
-        reads, run, is_brief = _READ[known], self.run, self.pace == "brief"
-        if _EVENTS in reads:
-            self._events_made()
-        if run.is_changed(*reads - {_EVENTS}):
-            return True
-        is_late = step.names[0] in self.late or (_EVENTS in reads and run.is_changed(_EVENTS))
-        if is_late and is_brief:
-            run.leave({step.names[0]})
-        return is_late and not is_brief
-
-    def _read_by(self, step: Step) -> set[str]:
-        """Return the tables that a step reads, seen by letting it read them without rows."""
-        read: set[str] = set()
-
-        def scan(name: str) -> Frame:
-            read.add(name)
-            return self._scan(name).head(0)
-
-        step.make(scan)
-        return read
-
-
 def _match_accounts(run: OpenRun, lake: Lake, rules: IdentityRules, as_of: datetime, people: People) -> None:
-    name, engine = "identity/account_matches", lake.engine
+    if not run.is_changed(*MATCHED_FROM):
+        return
+    name, engine = MATCHES, lake.engine
     previous = run.scan(name) if run.exists(name) else None
     few = None if previous is None else people.without_accounts()
     scan = run.scan if few is None else among_people(run.scan, few, engine)
