@@ -72,6 +72,10 @@ class Shelf(Protocol):
         """
         ...
 
+
+class ChangingShelf(Shelf, Protocol):
+    """Where rows of the tables of one entity can be written in the place of others."""
+
     def change(self, name: str, rows: Frame, keys: Frame) -> None:
         """Write rows of a table in the place of those of some keys.
 

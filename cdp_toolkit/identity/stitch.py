@@ -12,7 +12,7 @@ from cdp_toolkit.identity.history import History, Stitched, compare, empty
 from cdp_toolkit.identity.ids import check_keys, map_identities, number_profiles
 from cdp_toolkit.identity.incremental import Came
 from cdp_toolkit.identity.links import carriers_of
-from cdp_toolkit.identity.past import Past, Shelf
+from cdp_toolkit.identity.past import ChangingShelf, Past, Shelf
 from cdp_toolkit.identity.resolve import resolve
 from cdp_toolkit.identity.update import Update
 
@@ -93,7 +93,7 @@ class Stitcher:
         shelf.keep("aliases", history.aliases)
         shelf.keep("history", history.changes)
 
-    def update(self, entity: str, came: Came, past: Past, namespaces: tuple[str, ...], shelf: Shelf) -> int:
+    def update(self, entity: str, came: Came, past: Past, namespaces: tuple[str, ...], shelf: ChangingShelf) -> int:
         """Find out which records of an entity are one, looking at those that a change can reach.
 
         Parameters

@@ -12,7 +12,7 @@ from cdp_toolkit.identity.history import Stitched, compare
 from cdp_toolkit.identity.ids import check_keys, map_identities, number_profiles
 from cdp_toolkit.identity.incremental import Came, Reached, find_affected
 from cdp_toolkit.identity.links import silent
-from cdp_toolkit.identity.past import Past, Shelf
+from cdp_toolkit.identity.past import ChangingShelf, Past
 from cdp_toolkit.identity.resolve import Resolved, resolve
 
 _RECORD, _VALUE = "record_key", "value_key"
@@ -59,7 +59,7 @@ class Update:
     engine: Engine
     as_of: dt.datetime
 
-    def run(self, namespaces: tuple[str, ...], shelf: Shelf) -> int:
+    def run(self, namespaces: tuple[str, ...], shelf: ChangingShelf) -> int:
         """Link anew what the change can reach, and write what is other than it was.
 
         Parameters
@@ -134,7 +134,7 @@ class Update:
             self.engine.materialise(before.join(left, on="profile_id", how="semi").select(_RECORD))
         )
 
-    def _write(self, shelf: Shelf, reached: Reached, found: Resolved, sides: _Sides) -> None:
+    def _write(self, shelf: ChangingShelf, reached: Reached, found: Resolved, sides: _Sides) -> None:
         engine = self.engine
         shelf.change("links", found.kept, reached.records)
         shelf.change("refused_links", found.refused, reached.records)
@@ -149,7 +149,7 @@ class Update:
         others = self._differing(sides.before.ids.select(*columns), sides.now.ids.select(*columns))
         shelf.change("ids", _of(sides.now.ids, others, _RECORD), others.select(_RECORD).unique())
 
-    def _map(self, shelf: Shelf, sides: _Sides, stated: _Stated, carriers: Frame) -> None:
+    def _map(self, shelf: ChangingShelf, sides: _Sides, stated: _Stated, carriers: Frame) -> None:
         """Say of the values that may mean another profile now which one they mean.
 
         Those are what changed records say or said, what records say that are of another profile now, and what was refused
@@ -175,7 +175,7 @@ class Update:
         mapped = self.engine.materialise(map_identities(carried, ids, links, refused, self.rules))
         shelf.change("identities", mapped, values.select(_VALUE))
 
-    def _keep_history(self, shelf: Shelf, sides: _Sides) -> None:
+    def _keep_history(self, shelf: ChangingShelf, sides: _Sides) -> None:
         aliases = self.past.tables["aliases"].rows
         found = compare(*sides, aliases, entity=self.entity, rules=self.rules, as_of=self.as_of, engine=self.engine)
         now = self.engine.materialise(found.aliases)

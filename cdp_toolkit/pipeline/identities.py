@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 import narwhals as nw
 
 from cdp_toolkit.engines import Engine, Frame
+from cdp_toolkit.engines.ahead import Ahead
 from cdp_toolkit.entities.latest import rows_of
 from cdp_toolkit.identity import IdentityRules
 from cdp_toolkit.identity.evidence import derive_identities
@@ -20,12 +22,13 @@ from cdp_toolkit.identity.values import Values, add_spellings, settle_values
 from cdp_toolkit.lake import Lake, OpenRun
 from cdp_toolkit.lake.tables import TABLES
 from cdp_toolkit.pipeline.changed import changed_records
-from cdp_toolkit.pipeline.kept import EVIDENCE, LakeShelf, Told, past_of
+from cdp_toolkit.pipeline.kept import EVIDENCE, HeldShelf, LakeShelf, Told, past_of, write_held
 from cdp_toolkit.profiles.build import PROFILES
 
 IDENTIFIED_BY = ("entities/identities", *(f"entities/{entity}" for entity in PROFILES))
 """Tables that decide which records are one."""
 
+_FEW = 300_000  # records that are no people's: their tables are held in memory while those of people are made
 _MOST_CHANGED = 0.3  # above this share of the records, looking at all of them is as quick as looking for what changed
 
 
@@ -127,11 +130,27 @@ class _Step(NamedTuple):
 
 def _stitch(step: _Step) -> None:
     """Look at all records."""
-    run, namespaces = step.run, tuple(step.lake.model.namespaces)
-    told = run.replace(EVIDENCE, step.evidence)
-    for entity in PROFILES:
-        now = Evidence(_said(told, entity), run.scan(f"entities/{entity}"), namespaces)
-        step.stitcher.stitch(entity, now, step.past[entity], LakeShelf(run, entity))
+    run, engine, namespaces = step.run, step.lake.engine, tuple(step.lake.model.namespaces)
+    first, *others = PROFILES
+
+    def stitch(shelf: LakeShelf | HeldShelf, told: Frame) -> None:
+        now = Evidence(_said(told, shelf.entity), run.scan(f"entities/{shelf.entity}"), namespaces)
+        step.stitcher.stitch(shelf.entity, now, step.past[shelf.entity], shelf)
+
+    if engine.is_concurrent and sum(run.rows(f"entities/{entity}") for entity in others) <= _FEW:
+        shelves = [HeldShelf(engine, entity) for entity in others]
+        with Ahead(engine, threads=1) as ahead:
+            written = ahead.begin(partial(run.replace, EVIDENCE, step.evidence))
+            stitched = [ahead.begin(partial(stitch, shelf, step.evidence)) for shelf in shelves]
+            stitch(LakeShelf(run, first), step.evidence)
+            told = written()
+            for done in stitched:
+                done()
+        write_held(run, shelves)
+    else:
+        told = run.replace(EVIDENCE, step.evidence)
+        for entity in PROFILES:
+            stitch(LakeShelf(run, entity), told)
     refused = told.filter(~nw.col("reason").is_null()).with_columns(kind=nw.lit("value"))
     run.append("identity/refused_links", refused.select(*TABLES["identity/refused_links"].columns))
 

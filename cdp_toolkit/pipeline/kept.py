@@ -1,13 +1,14 @@
 """Where the step that says which records are one finds what the last run left, and writes: tables of the lake."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import reduce
 from operator import and_
 from typing import NamedTuple
 
 import narwhals as nw
 
-from cdp_toolkit.engines import Frame
+from cdp_toolkit.engines import Engine, Frame
 from cdp_toolkit.identity.past import KEYS, Kept, Past
 from cdp_toolkit.lake import Lake, OpenRun
 from cdp_toolkit.lake.tables import TABLES
@@ -88,10 +89,8 @@ class LakeShelf:
         if name == "ids":
             return self.run.replace(table, rows)
         is_first = self.entity == PROFILES[0] and name != "history"
-        rows = rows.with_columns(kind=nw.lit("link")) if name == "refused_links" else rows
-        rows = self._named(rows).select(*TABLES[table].columns)
-        whole = self.run.replace(table, rows) if is_first else self.run.append(table, rows)
-        return whole.filter(nw.col("entity") == self.entity)
+        write = self.run.replace if is_first else self.run.append
+        return write(table, _formed(name, self.entity, rows)).filter(nw.col("entity") == self.entity)
 
     def change(self, name: str, rows: Frame, keys: Frame) -> None:
         """Write rows in the place of others; see ``Shelf.change``."""
@@ -115,3 +114,51 @@ class LakeShelf:
 
     def _named(self, rows: Frame) -> Frame:
         return rows.with_columns(entity=nw.lit(self.entity))
+
+
+@dataclass(frozen=True)
+class HeldShelf:
+    """Where the tables of an entity that is not the first are held, until those of several are written at once.
+
+    Parameters
+    ----------
+    engine
+        Runs the rows, which must be few.
+    entity
+        The entity.
+    held
+        The tables so far, by name.
+    """
+
+    engine: Engine
+    entity: str
+    held: dict[str, Frame] = field(default_factory=dict)
+
+    def keep(self, name: str, rows: Frame) -> Frame:
+        """Hold a table; see ``Shelf.keep``."""
+        self.held[name] = self.engine.materialise(rows)
+        return self.held[name]
+
+
+def write_held(run: OpenRun, shelves: Sequence[HeldShelf]) -> None:
+    """Write what was held, after the rows of the first entity.
+
+    Parameters
+    ----------
+    run
+        The stitch that is on.
+    shelves
+        One an entity.
+    """
+    for name in shelves[0].held:
+        if name == "ids":
+            for shelf in shelves:
+                run.replace(_address(name, shelf.entity), shelf.held[name])
+        else:
+            rows = (_formed(name, shelf.entity, shelf.held[name]) for shelf in shelves)
+            run.append(f"identity/{name}", nw.concat([*rows]))
+
+
+def _formed(name: str, entity: str, rows: Frame) -> Frame:
+    rows = rows.with_columns(kind=nw.lit("link")) if name == "refused_links" else rows
+    return rows.with_columns(entity=nw.lit(entity)).select(*TABLES[f"identity/{name}"].columns)
