@@ -13,7 +13,7 @@ from cdp_toolkit.profiles.build import Step, address
 
 MATCHES = "identity/account_matches"
 _EVENTS = "profiles/event"
-_FEW = 3_000_000
+_FEW = 15_000_000
 """Of so many events, tables are made two at a time; of more they would take too much memory."""
 
 _READ: dict[tuple[str, tuple[str, ...]], set[str]] = {}
