@@ -7,21 +7,18 @@ column of a profile is chosen by place: records are put in order once, without t
 chosen ones are taken. Definitions (model, merge policy, what a company's name and domain mean) are the toolkit's own; the
 computed attributes are those of the demo, written out. ``pandas_accounts`` has what is made of accounts.
 
-``copy`` writes what a stitch keeps beside its Delta files to look profiles up in: rows by profile, texts of few kinds as
-categories, a hash of the rows of each profile. Left out: merge policies besides the default one (the demo has none),
-Delta's log and versions, and all by which a next stitch finds what changed. Hashes are pandas' own, not those of the toolkit.
+Left out: merge policies besides the default one (the demo has none), and all by which a next stitch finds what changed.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pandas_accounts as of_accounts
 import pyarrow as pa
-import pyarrow.parquet as pq
+from pandas_tables import compact, starts_of
 
 from cdp_toolkit import Workspace
 from cdp_toolkit.model import Entity
@@ -40,18 +37,6 @@ COPIED = (*PROFILES, *TIES, "event", "person_account", "person_component", "pers
 _LOOKED_AT = ("source_key", "source_type", "source_instance", "loaded_at")
 
 
-def read_table(files: Sequence[str], columns: Sequence[str] | None = None) -> Frame:
-    """Read a table: texts as ``str``, days, booleans and lists as Arrow has them, all else as NumPy has it."""
-    return pq.read_table(list(files), columns=columns).to_pandas(types_mapper=_kind)
-
-
-def _kind(kind: Any) -> Any:
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return pd.StringDtype(na_value=np.nan)
-    is_kept = pa.types.is_boolean(kind) or pa.types.is_date(kind) or pa.types.is_nested(kind)
-    return pd.ArrowDtype(kind) if is_kept else None
-
-
 def profiles(read: Read, identity: Mapping[str, Frame], workspace: Workspace, as_of: datetime) -> dict[str, Frame]:
     """Return all tables of ``profiles/`` by name, most in the order of profiles.
 
@@ -67,26 +52,6 @@ def profiles(read: Read, identity: Mapping[str, Frame], workspace: Workspace, as
     stated = related.assign(account_id=_look_up(related["source_key"], made.owners("account"))).explode("related_keys")
     stated = stated.assign(related_id=made.resolve(stated["related_keys"], "account"))
     return tables | of_accounts.add_up(tables, stated, as_of)
-
-
-def write(tables: Mapping[str, Frame], out: Path) -> None:
-    """Write each table as Parquet."""
-    for name, rows in tables.items():
-        rows.to_parquet(out / f"profiles-{name}.parquet", index=False)
-
-
-def copy(tables: Mapping[str, Frame], out: Path) -> None:
-    """Write the copies in which profiles are looked up: rows in the order of profiles, and a hash of those of each."""
-    for name in COPIED:
-        rows = tables[name]
-        rows = rows.iloc[rows["profile_id"].isna().sum() :]  # those of nobody come first
-        keys = rows["profile_id"].to_numpy("int64")
-        starts = _starts(keys)
-        kept = _compact(rows.drop(columns="profile_id"))
-        hashes = sum(_hashed(kept[each]) * np.uint64(2 * place + 1) for place, each in enumerate(kept))
-        about = {"key": keys[starts], "start": starts, "print": np.add.reduceat(hashes, starts)}
-        pd.DataFrame(about).to_feather(out / f"profiles-{name}.keys", compression="uncompressed")
-        kept.to_feather(out / f"profiles-{name}.rows", compression="uncompressed")
 
 
 class _Making:
@@ -120,26 +85,32 @@ class _Making:
         """Return a row a profile, with the value of each column that the policy chooses."""
         entity, united = self._model.entity(name), merge.UNITED if name == "person" else {}
         own = [each for each in entity.recorded if each not in united]
-        records = self._read(name, [*_LOOKED_AT, *own]).sort_values("source_key", ignore_index=True)
+        records = self._read(name, [*_LOOKED_AT, *own])
         owner = _look_up(records["source_key"], self.owners(name)).to_numpy("int64", na_value=-1)
-        owned = slice((owner < 0).sum(), None)
+        by_key = records["source_key"].array.argsort()
+        by_key = by_key[owner[by_key] >= 0]
         times = [records[each].to_numpy("datetime64[us]").view("int64") for each in ("loaded_at", "updated_at")]
-        chosen = _Chosen(records, owner, np.lexsort((*times, owner))[owned])  # the sort is stable: then by key
+        by_time = np.lexsort([each[by_key] for each in (*times, owner)])  # the sort is stable: of one time, by key
+        chosen = _Chosen(records, owner, by_key[by_time])
         columns = {each: chosen.values(entity, each, self._policy.rule(name, each)) for each in own}
-        by_key = np.argsort(owner, kind="stable")[owned]
+        by_key = by_key[np.argsort(owner[by_key], kind="stable")]
         keys = _listed(owner[by_key], records["source_key"].array.take(by_key))
         columns |= {"source_keys": keys.array, "records": np.diff(chosen.starts, append=len(by_key))}
-        columns |= {each: self.carried(namespace, chosen.profiles) for each, namespace in united.items()}
+        columns |= self.carried(united, chosen.profiles) if united else {}
         rows = pd.DataFrame({"profile_id": pd.array(chosen.profiles, "Int64")} | columns)
         return rows.assign(**self.references(rows, entity))
 
-    def carried(self, namespace: str, people: Array) -> Any:
-        """Return all values of a namespace that the records of people carry, in order, as lists."""
+    def carried(self, united: Mapping[str, str], people: Array) -> dict[str, Any]:
+        """Return all values of some namespaces that the records of people carry, in order, as lists."""
         rows = self._read("identities", ["entity", "source_key", "namespace", "value"])
-        rows = rows[(rows["entity"] == "person") & (rows["namespace"] == namespace)].sort_values("value")
-        rows["owner"] = _look_up(rows["source_key"], self.owners("person", is_live=False))
-        rows = rows[["owner", "value"]].dropna().sort_values("owner", kind="stable").drop_duplicates()
-        return _listed(rows["owner"].to_numpy("int64"), rows["value"].array).reindex(people).array
+        found = {}
+        for column, namespace in united.items():
+            own = rows[(rows["entity"] == "person") & (rows["namespace"] == namespace)]
+            owner = _look_up(own["source_key"], self.owners("person", is_live=False))
+            own = own[["value"]].assign(owner=owner).dropna().drop_duplicates().sort_values("value")
+            own = own.sort_values("owner", kind="stable")
+            found[column] = _listed(own["owner"].to_numpy("int64"), own["value"].array).reindex(people).array
+        return found
 
     def events(self) -> Frame:
         """Return the events by person, those of nobody first."""
@@ -154,9 +125,7 @@ class _Making:
         """Return some of the records by owner, with the ids of what they refer to."""
         rows = records[["source_key", *entity.recorded]]
         if entity.name == "event":
-            rows = _compact(
-                rows
-            )  # to move 1.1M events takes 0.11 s with codes, 0.69 s with texts; finding codes 0.34 s
+            rows = compact(rows)  # to move 1.1M events takes 0.11 s with codes, 0.69 s with texts; finding codes 0.34 s
         rows = rows.assign(**self.references(records, entity))
         rows.insert(0, "profile_id", owner)
         kept = np.flatnonzero(is_kept)
@@ -202,7 +171,7 @@ class _Making:
         """Return the identities that lead to people, besides the keys of their records."""
         rows = self._identity["identities"]
         rows = rows[(rows["entity"] == "person") & (rows["namespace"] != "person_key")]
-        rows = rows.assign(source_key=rows["namespace"] + ":" + rows["value"])
+        rows = rows.assign(source_key=rows["namespace"].astype("str") + ":" + rows["value"])
         return rows[["profile_id", "source_key", "namespace", "value"]].sort_values("profile_id", kind="stable")
 
 
@@ -210,7 +179,7 @@ class _Chosen:
     """Chooses the value of each column of each profile, of records that lie in an order by profile."""
 
     def __init__(self, records: Frame, owner: Array, order: Array) -> None:
-        self._records, self._order, self.starts = records, order, _starts(owner[order])
+        self._records, self._order, self.starts = records, order, starts_of(owner[order])
         self.profiles = owner[order[self.starts]]
         self._of = np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=len(order)))
 
@@ -259,26 +228,8 @@ def _look_up(texts: Column, known: Frame) -> Column:
     return pd.Series(found.array.take(codes, allow_fill=True), texts.index)
 
 
-def _starts(keys: Array) -> Array:
-    return np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.empty(0, np.int64)
-
-
 def _listed(owner: Array, texts: Iterable[str]) -> Column:
     """Return lists of texts by owner, of rows that lie in the order of owners."""
-    starts = _starts(owner)
+    starts = starts_of(owner)
     lists = pa.LargeListArray.from_arrays(np.append(starts, len(owner)), pa.array(texts, pa.large_string()))
     return pd.Series(pd.arrays.ArrowExtensionArray(lists), owner[starts])
-
-
-def _compact(rows: Frame) -> Frame:
-    """Return texts of few kinds as categories, judged by the first 10,000 rows."""
-    kinds = rows.head(10_000).select_dtypes("str").nunique()
-    return rows.astype(dict.fromkeys(kinds.index[kinds * 4 <= min(len(rows), 10_000)], "category"))
-
-
-def _hashed(column: Column) -> Array:
-    if not isinstance(column.dtype, pd.ArrowDtype) or not pa.types.is_nested(column.dtype.pyarrow_dtype):
-        return pd.util.hash_pandas_object(column, index=False).to_numpy()
-    sizes = column.list.len().fillna(0).to_numpy("int64")
-    each = pd.util.hash_pandas_object(column.list.flatten(), index=False).to_numpy()
-    return np.diff(np.append(np.uint64(0), np.cumsum(each))[np.cumsum(sizes)], prepend=np.uint64(0))
