@@ -38,10 +38,10 @@ LIMITS = (
     ("evaluate", "read_profiles", "read every column of the profiles"),
     ("activate", "copy_people", "read people and who was sent, write CSV"),
 )
-# pandas does nearly all of ours; PySpark much less: no cleaning, no mapping, no refusals, and its components are given.
+# pandas makes the same tables; PySpark much less: no cleaning, no mapping, no refusals, and its components are given.
 PEERS = (
     ("load", "pandas_load", "pandas: the same tables by the same mappings"),
-    ("stitch", "pandas_stitch", "pandas: the same, refusing no link"),
+    ("stitch", "pandas_stitch", "pandas: the same tables, row for row"),
     ("load", "pyspark_load", "PySpark, local: read as text, a row an id, write Parquet"),
     ("stitch", "pyspark_stitch", "PySpark, local: latest values of people, events by person"),
 )
@@ -194,10 +194,10 @@ def run_step(step: str, home: Path, persons: int, shape: str) -> None:
         each.__name__: each for each in (read_exports, find_components, copy_profiles, read_profiles, copy_people)
     }
     limits |= {step: getattr(line_peers, step) for _, step, _ in PEERS}
-    for module in ("cdp_toolkit.workspace", "polars", "deltalake"):  # ours first: it says how memory is asked for
+    own = {"pandas": ("pandas_identity", "pandas_profiles"), "pyspark": ("pyspark.sql.connect.session",)}
+    asked = ("cdp_toolkit.workspace", "polars", "deltalake")  # ours first: it says how memory is asked for
+    for module in (*asked, *own.get(step.partition("_")[0], ())):
         import_module(module)  # once a process, however large the world: not what is measured
-    for module in [each for each in ("pandas", "pyspark.sql.connect.session") if step.startswith(each[:6])]:
-        import_module(module)
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home) as scratch:
         started = time.perf_counter()

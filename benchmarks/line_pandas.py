@@ -4,12 +4,13 @@ A load keeps what came as text, maps it, cleans and types every value, sets rows
 of each record, and lists the identities of each. It writes no logs and no origins, looks for no changes of shape, and is
 begun anew each time. The patterns by which a value is judged are the toolkit's own.
 
-A stitch links what shares an identity (refusing nothing, so that a shared mailbox makes one person of many), takes the latest
-value of each column, gives relations and events their profiles, lays events out by person, and adds deals up by account.
+A stitch makes every table of ``identity/`` and ``profiles/``, row for row: see ``pandas_identity`` and ``pandas_profiles``;
+``pandas_check`` compares them with those of a lake. It needs pandas 3.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from cdp_toolkit.entities.columns import Columns, template_parts
 from cdp_toolkit.entities.landed import LandedSource, json_path
 from cdp_toolkit.entities.mapping import Conditions, Output, Value
+from cdp_toolkit.lake.tables import table
 from cdp_toolkit.model import Entity, Field, types
 
 Text = Any  # a pandas Series of text
@@ -275,39 +277,32 @@ def _identities(records: Frame, entity: Entity) -> Iterator[Frame]:
             yield told[told["value"].notna()]
 
 
-def stitch(read: Callable[[str], Frame], out: Path) -> dict[str, int]:
-    """Make profiles of records and return the rows of each table."""
-    import numpy as np
-    import pandas as pd
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
+def stitch(home: Path, out: Path) -> dict[str, int]:
+    """Make the tables, write them and copies of those in which rows are looked up, and return the rows of each."""
+    from pandas_tables import copy, write
 
-    identities, ids, tables = read("identities"), {}, {}
-    for name in ("person", "account", "opportunity"):
-        own = identities[identities["entity"] == name]
-        records, keys = pd.factorize(own["source_key"])
-        values, known = pd.factorize(own["value_key"])
-        ones, size = np.ones(len(own), np.bool_), len(keys) + len(known)
-        _, found = connected_components(
-            coo_array((ones, (records, values + len(keys))), shape=(size, size)), directed=False
-        )
-        ids[name] = pd.Series(found[: len(keys)], index=keys, name="profile_id")
-        rows = read(name).merge(ids[name], left_on="source_key", right_index=True)
-        rows = rows[~rows["is_deleted"]].sort_values("updated_at", na_position="first", kind="stable")
-        latest = rows.groupby("profile_id").last()
-        tables[name] = latest.assign(records=rows.groupby("profile_id").size())
-        tables[f"{name}_component"] = rows
-    for name in ("account_person", "opportunity_person", "campaign_member", "marketing_list_member", "event"):
-        rows = read(name)
-        for other, known in ids.items():
-            if f"{other}_key" in rows:
-                rows[f"{other}_id"] = rows[f"{other}_key"].map(known)
-        rows = rows.drop_duplicates("source_key") if name == "event" else rows.drop_duplicates()
-        tables[name] = rows.sort_values(["person_id", "timestamp"]) if name == "event" else rows
-    deals = tables["opportunity"].assign(account_id=tables["opportunity"]["account_key"].map(ids["account"]))
-    added = deals.groupby("account_id").agg(opportunities=("amount", "size"), pipeline=("amount", "sum"))
-    met = tables["event"].groupby("person_id")["timestamp"].max().rename("last_engagement_at")
-    tables["account"], tables["person"] = tables["account"].join(added), tables["person"].join(met)
-    for name, rows in tables.items():
-        rows.to_parquet(out / f"{name}.parquet")
-    return {name: len(rows) for name, rows in tables.items()}
+    made = make(home, datetime.now(UTC))
+    for folder in ("identity", "profiles"):
+        (out / folder).mkdir()
+    write(made, out)
+    keys = {name: table(name).clustered_by for name in made}
+    copy(made, {name: key for name, key in keys.items() if key}, out)
+    return {name: len(rows) for name, rows in made.items()}
+
+
+def make(home: Path, as_of: datetime) -> dict[str, Frame]:
+    """Make all tables of ``identity/`` and ``profiles/`` from those of ``entities/``, as the first stitch of a lake does."""
+    from line_peers import files_of
+    from pandas_identity import identities
+    from pandas_profiles import profiles
+    from pandas_tables import read_table
+
+    from cdp_toolkit import Workspace
+
+    def read(name: str, columns: Sequence[str] | None = None) -> Frame:
+        return read_table(files_of(home, f"entities/{name}"), columns and list(columns))
+
+    workspace = Workspace(home)
+    known = identities(read, workspace.settings.identity, workspace.model.namespaces, as_of)
+    made = {f"identity/{name}": rows for name, rows in known.items()}
+    return made | {f"profiles/{name}": rows for name, rows in profiles(read, known, workspace, as_of).items()}

@@ -1,9 +1,9 @@
 """Other ways to the bulk of a load and of a stitch, for ``benchmarks/line.py``: pandas, and PySpark on this machine.
 
-What pandas does is in ``line_pandas``: nearly all of ours. PySpark does much less: it cleans nothing, maps nothing to one
-model, refuses nothing and keeps no origins. A load reads every export as text, keeps the last row of each identifier and
-writes Parquet. A stitch takes which record belongs to which person as given, finds the latest value of each column of each
-person, and gives each event its person.
+What pandas does is in ``line_pandas``: nearly all of a load, and all tables of a stitch. PySpark does much less: it cleans
+nothing, maps nothing to one model, refuses nothing and keeps no origins. A load reads every export as text, keeps the last
+row of each identifier and writes Parquet. A stitch takes which record belongs to which person as given, finds the latest
+value of each column of each person, and gives each event its person.
 """
 
 import json
@@ -56,13 +56,8 @@ def _plain(value: Any) -> Any:
 def pandas_stitch(home: Path, out: Path) -> None:
     """Do as a stitch does; see ``line_pandas``."""
     import line_pandas
-    import polars as pl
-    import polars.selectors as cs
 
-    def read(name: str) -> Any:  # without lists of text, which pandas has no type for
-        return pl.scan_parquet(files_of(home, f"entities/{name}")).select(~cs.list()).collect().to_pandas()
-
-    print(line_pandas.stitch(read, out), file=sys.stderr)
+    print(line_pandas.stitch(home, out), file=sys.stderr)
 
 
 def pyspark_load(home: Path, out: Path) -> None:

@@ -5,6 +5,7 @@ to nine digits behind the point. Keys of values are compared by what they stand 
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -29,7 +30,8 @@ def differing(mine: Frame, lake: pa.Table) -> str:
 
 def _ordered(table: pa.Table) -> pa.Table:
     plain = pa.table({name: _plain(table[name]) for name in table.column_names})
-    return plain.sort_by([(name, "ascending") for name in sorted(plain.column_names)])
+    numbers = [name for name in sorted(plain.column_names) if pa.types.is_integer(plain.schema.field(name).type)]
+    return plain.sort_by([(name, "ascending") for name in dict.fromkeys([*numbers, *sorted(plain.column_names)])])
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -43,40 +45,31 @@ def _unequal(one: pa.ChunkedArray, other: pa.ChunkedArray) -> int:
     return len(one) - pc.sum(pc.or_(same, pc.and_(one.is_null(), other.is_null()))).as_py() if len(one) else 0
 
 
-def check_identities(home: Path) -> dict[str, str]:
-    """Make the tables of ``identity/`` and return how each differs."""
-    from line_peers import files_of
-    from pandas_identity import identities
+def check(home: Path) -> Iterator[tuple[str, str]]:
+    """Make all tables of ``identity/`` and ``profiles/``, and give how each differs."""
+    from line_pandas import make
 
-    from cdp_toolkit import Workspace
-
-    workspace = Workspace(home)
-    names = sorted(path.name for path in (home / "lake/identity").iterdir())
-    lake = {name: DeltaTable(home / "lake/identity" / name).to_pyarrow_table() for name in names}
-    mine = identities(
-        lambda name, columns: pd.read_parquet(files_of(home, f"entities/{name}"), columns=list(columns)),
-        workspace.settings.identity,
-        workspace.model.namespaces,
-        max(lake["person_ids"]["since"].to_pylist()),
-    )
-    _rename(mine, lake)
-    return {name: differing(mine[name], rows) for name, rows in lake.items()}
+    evidence, carriers = (_lake(home, f"identity/{name}") for name in ("evidence", "carriers"))
+    mine = make(home, max(_lake(home, "identity/person_ids")["since"].to_pylist()))
+    values = _pairs(mine["identity/evidence"], evidence, ["namespace", "value"], "value_key")
+    for name in [name for name, rows in mine.items() if "value_key" in rows]:
+        mine[name] = mine[name].assign(value_key=mine[name]["value_key"].map(values))
+    checks = _pairs(mine["identity/carriers"], carriers, ["value_key", "record_key"], "check")
+    mine["identity/carriers"]["check"] = mine["identity/carriers"]["check"].map(checks)
+    for folder in ("identity", "profiles"):
+        for name in sorted(f"{folder}/{path.name}" for path in (home / "lake" / folder).iterdir()):
+            yield name, differing(mine.pop(name), _lake(home, name)) if name in mine else "not made"
 
 
-def _rename(mine: dict[str, Frame], lake: dict[str, pa.Table]) -> None:
-    """Give keys of values the numbers that the lake has, where a key stands for the same in both and for nothing else."""
-    values = _pairs(mine["evidence"], lake["evidence"].to_pandas(), ["namespace", "value"], "value_key")
-    for name, rows in mine.items():
-        if "value_key" in rows:
-            mine[name] = rows.assign(value_key=rows["value_key"].map(values))
-    carried = ["value_key", "record_key"]
-    checks = _pairs(mine["carriers"], lake["carriers"].to_pandas(), carried, "check")
-    mine["carriers"] = mine["carriers"].assign(check=mine["carriers"]["check"].map(checks))
+def _lake(home: Path, table: str) -> pa.Table:
+    return DeltaTable(home / "lake" / table).to_pyarrow_table()
 
 
-def _pairs(mine: Frame, lake: Frame, on: list[str], key: str) -> pd.Series:
+def _pairs(mine: Frame, lake: pa.Table, on: list[str], key: str) -> pd.Series:
+    """Return the number that the lake has for a key that stands for the same in both, and for nothing else."""
     text = dict.fromkeys(set(on) & {"namespace", "value"}, "str")
-    both = mine[[*on, key]].astype(text).merge(lake[[*on, key]].astype(text), on=on)
+    theirs = lake.select([*on, key]).to_pandas().drop_duplicates().astype(text)
+    both = mine[[*on, key]].drop_duplicates().astype(text).merge(theirs, on=on)
     both = both[[f"{key}_x", f"{key}_y"]].drop_duplicates()
     assert not any(both[side].duplicated().any() for side in both), f"{key} stands for several"
     return both.set_index(f"{key}_x")[f"{key}_y"].astype("Int64")
@@ -84,10 +77,11 @@ def _pairs(mine: Frame, lake: Frame, on: list[str], key: str) -> pd.Series:
 
 def main() -> None:
     """Check, and end with an error if any table differs."""
-    found = check_identities(Path(sys.argv[1]))
-    for name, words in found.items():
-        print(f"{name:20} {words or 'the same'}")
-    sys.exit(any(found.values()))
+    is_other = False
+    for name, words in check(Path(sys.argv[1])):
+        print(f"{name:32} {words or 'the same'}", flush=True)
+        is_other |= bool(words)
+    sys.exit(is_other)
 
 
 if __name__ == "__main__":
