@@ -11,6 +11,7 @@ Left out: merge policies besides the default one (the demo has none), and all by
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -32,8 +33,6 @@ Array = Any  # a NumPy array
 Read = Callable[[str, Sequence[str] | None], Frame]
 
 TIES = ("account_person", "opportunity_person", "campaign_member", "marketing_list_member")
-COPIED = (*PROFILES, *TIES, "event", "person_account", "person_component", "person_identity", "account_pipeline",
-          "account_role")  # fmt: skip
 _LOOKED_AT = ("source_key", "source_type", "source_instance", "loaded_at")
 
 
@@ -43,10 +42,12 @@ def profiles(read: Read, identity: Mapping[str, Frame], workspace: Workspace, as
     ``read`` gives ``entities/<name>``, all columns or some; ``identity`` has the tables of ``identity/`` by name.
     """
     made = _Making(read, identity, workspace)
-    tables = {"event": made.events()}
-    tables |= {name: made.merged(name) for name in PROFILES}
-    tables |= {name: made.tied(name) for name in TIES}
-    tables |= {"person_component": made.components(), "person_identity": made.identities()}
+    with ThreadPoolExecutor(1) as beside:
+        events = beside.submit(made.events)
+        tables = {name: made.merged(name) for name in PROFILES}
+        tables |= {name: made.tied(name) for name in TIES}
+        tables |= {"person_component": made.components(), "person_identity": made.identities()}
+        tables["event"] = events.result()
     tables["person_account"] = of_accounts.person_accounts(tables["person_component"], tables["account_person"])
     related = read("account", ["source_key", "related_keys"])
     stated = related.assign(account_id=_look_up(related["source_key"], made.owners("account"))).explode("related_keys")
