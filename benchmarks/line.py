@@ -42,6 +42,7 @@ LIMITS = (
 PEERS = (
     ("load", "pandas_load", "pandas: the same tables by the same mappings"),
     ("stitch", "pandas_stitch", "pandas: the same tables, row for row"),
+    ("stitch", "pandas_stitch_uncopied", "pandas: the same, no copies to look rows up in"),
     ("load", "pyspark_load", "PySpark, local: read as text, a row an id, write Parquet"),
     ("stitch", "pyspark_stitch", "PySpark, local: latest values of people, events by person"),
 )

@@ -277,16 +277,17 @@ def _identities(records: Frame, entity: Entity) -> Iterator[Frame]:
             yield told[told["value"].notna()]
 
 
-def stitch(home: Path, out: Path) -> dict[str, int]:
-    """Make the tables, write them and copies of those in which rows are looked up, and return the rows of each."""
+def stitch(home: Path, out: Path, *, is_copied: bool = True) -> dict[str, int]:
+    """Make the tables, write them and, if asked, copies of those in which rows are looked up; return the rows of each."""
     from pandas_tables import copy, write
 
     made = make(home, datetime.now(UTC))
     for folder in ("identity", "profiles"):
         (out / folder).mkdir()
     write(made, out)
-    keys = {name: table(name).clustered_by for name in made}
-    copy(made, {name: key for name, key in keys.items() if key}, out)
+    if is_copied:
+        keys = {name: table(name).clustered_by for name in made}
+        copy(made, {name: key for name, key in keys.items() if key}, out)
     return {name: len(rows) for name, rows in made.items()}
 
 

@@ -60,6 +60,13 @@ def pandas_stitch(home: Path, out: Path) -> None:
     print(line_pandas.stitch(home, out), file=sys.stderr)
 
 
+def pandas_stitch_uncopied(home: Path, out: Path) -> None:
+    """Do as a stitch does, but keep no copies in which rows are looked up; see ``line_pandas``."""
+    import line_pandas
+
+    print(line_pandas.stitch(home, out, is_copied=False), file=sys.stderr)
+
+
 def pyspark_load(home: Path, out: Path) -> None:
     """Read every export as text, keep one row of each identifier, write Parquet."""
     with _session() as session:
