@@ -38,7 +38,7 @@ def tell(read: Read, rules: IdentityRules, namespaces: Sequence[str]) -> tuple[F
     said = {"person": _of_people(records["person"]), "account": _of_accounts(records["account"])}
     derived = pd.concat([rows for entity in said for rows in _claimed(records[entity], entity, said[entity])])
     derived["value_key"] = hashed(derived["namespace"] + ":" + derived["value"])
-    told = pd.concat([stated, derived.astype(kinds)], ignore_index=True)
+    told = pd.concat([stated, derived.astype(kinds)]).sort_values("record_key", ignore_index=True)
     return told.assign(reason=_reasons(told, rules)), records
 
 

@@ -51,9 +51,11 @@ def identities(read: Read, rules: IdentityRules, namespaces: Sequence[str], as_o
             told[table].append(rows.assign(entity=pd.Series(name, rows.index, evidence["entity"].dtype)))
     told["refused_links"].append(evidence[evidence["reason"].notna()].assign(kind="value"))
     for table, several in told.items():
-        tables[table] = pd.concat(several, ignore_index=True)[list(TABLES[f"identity/{table}"].columns)]
+        columns = list(TABLES[f"identity/{table}"].columns)
+        tables[table] = pd.concat([rows[columns] for rows in several], ignore_index=True)
     for table, rows in tables.items():
-        if (key := TABLES[f"identity/{table}"].clustered_by) is not None:
+        key = TABLES[f"identity/{table}"].clustered_by
+        if key is not None and not rows[key].is_monotonic_increasing:
             tables[table] = rows.sort_values(key, ignore_index=True)
     tables |= {table: _empty(table) for table in _EMPTY}
     return tables | {"account_matches": match_accounts(read, tables, rules, as_of)}
