@@ -47,10 +47,9 @@ class Bits:
         Bits
             The same as bits.
         """
-        if order is None and not column.null_count:
-            return cls(_taken(column))
-        known = packed(column.is_valid().to_numpy(), order) if column.null_count else None
-        return cls(packed(column.fill_null(False).to_numpy(), order), known)
+        if not column.null_count:
+            return cls(_taken(column, order))
+        return cls(_taken(column.fill_null(False), order), _taken(column.is_valid(), order))
 
     def to_arrow(self, size: int) -> pa.Array:
         """Return the bits as a column.
@@ -68,30 +67,30 @@ class Bits:
         return pa.Array.from_buffers(pa.bool_(), size, [None, pa.py_buffer(self.true)])
 
 
-def _taken(column: pa.ChunkedArray) -> Bytes:
+def _taken(column: pa.ChunkedArray, order: npt.NDArray[np.intp] | None) -> Bytes:
     """Return the bits of a column without null, which Arrow keeps in the same way."""
     array = column.combine_chunks()
     if array.offset % 8 or not len(array):
-        return packed(column.to_numpy())
-    return np.frombuffer(array.buffers()[1], np.uint8)[array.offset // 8 :][: -(-len(array) // 8)]
+        return packed(column.to_numpy() if order is None else column.to_numpy()[order])
+    bits = np.frombuffer(array.buffers()[1], np.uint8)[array.offset // 8 :][: -(-len(array) // 8)]
+    # Byte by byte: a third of the time that Arrow's booleans take, each of which is looked at.
+    return bits if order is None else packed(np.unpackbits(bits, count=len(array), bitorder="little").take(order))
 
 
-def packed(values: npt.NDArray[np.bool_], order: npt.NDArray[np.intp] | None = None) -> Bytes:
+def packed(values: npt.NDArray[np.bool_] | Bytes) -> Bytes:
     """Return booleans as bits.
 
     Parameters
     ----------
     values
-        Booleans.
-    order
-        Places of the values in the order wanted; as they are by default.
+        Booleans, or 0 and 1.
 
     Returns
     -------
     numpy.ndarray
         Bytes, the lowest bit first.
     """
-    return np.packbits(values if order is None else values[order], bitorder="little")
+    return np.packbits(values, bitorder="little")
 
 
 def _and(one: Bits, other: Bits) -> Bits:

@@ -165,7 +165,8 @@ class _Reached:
         """Return for each fact who has at least one profile there of which it is true."""
         owners, is_owner = places.of(pairs["_near"])
         targets, is_target = self.targets.of(pairs["_target"])
-        owners, targets = (each[is_owner & is_target] for each in (owners, targets))
+        if not (is_owner.all() and is_target.all()):
+            owners, targets = (each[is_owner & is_target] for each in (owners, targets))
         if (owners[1:] < owners[:-1]).any():
             order = np.argsort(owners)
             owners, targets = owners[order], targets[order]

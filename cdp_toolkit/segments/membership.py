@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any
 
@@ -69,6 +70,11 @@ class _Stretch:
         """Whether they are looked at one by one."""
         return len(self.asked) < self.size / _FEW
 
+    @cached_property
+    def _is_in_turn(self) -> bool:
+        """Whether the numbers follow each other; asked once for all segments."""
+        return bool((np.diff(self.numbers) == 1).all())
+
     def flags(self, bits: Bits) -> Bits:
         """Return who is in: a row for each of those of ``bits``, a bit for each of ``asked``."""
         start, stop = self.start, self.start + len(self.numbers)
@@ -83,7 +89,7 @@ class _Stretch:
     def bits(self, flags: Bits) -> Bits:
         """Return who is in, as bits of the whole bucket."""
         start, stop = self.start, self.start + len(self.numbers)
-        if (np.diff(self.numbers) != 1).any():  # new profiles have come since the first were numbered
+        if not self._is_in_turn:  # new profiles have come since the first were numbered
             return to_bits(self.numbers[set_bits(moved_bits(flags, start, stop))], self.size)
         first = int(self.numbers[0]) if len(self.numbers) else 0
         return moved_bits(flags, start, stop, to=first, size=self.size)

@@ -84,10 +84,12 @@ class Tally:
             The truth of each fact.
         """
         owners, is_owner = places.of(table[OWNER])
-        owners, codes = owners[is_owner], table["_code"].to_numpy()[is_owner]
+        names = [name for name in table.column_names if name.startswith("_count")]
+        codes, *counts = (table[name].to_numpy() for name in ("_code", *names))
+        if not is_owner.all():
+            owners, codes, *counts = (each[is_owner] for each in (owners, codes, *counts))
         order = np.argsort(codes.astype(np.int16 if len(self.codes) < 2**15 else np.int64), kind="stable")
-        owners = owners[order]
-        counts = [table[name].to_numpy()[is_owner][order] for name in table.column_names if name.startswith("_count")]
+        owners, *counts = (each[order] for each in (owners, *counts))
         ends = np.cumsum(np.bincount(codes, minlength=len(self.codes)))
         found: dict[Bound, Bits] = {}
         for asked, start, end in zip(self.codes, [0, *ends[:-1]], ends, strict=True):
