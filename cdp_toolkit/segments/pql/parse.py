@@ -2,7 +2,7 @@
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -107,13 +107,15 @@ def _size(node: n.Node) -> tuple[int, int]:
     level, levels, parts = [node], 0, 0
     while level:
         levels, parts = levels + 1, parts + len(level)
-        level = [part for each in level for part in _parts(each)]
+        below: list[n.Node] = []
+        for each in level:
+            for value in vars(each).values():
+                if isinstance(value, n.Node):
+                    below.append(value)
+                elif isinstance(value, tuple):
+                    below += [part for part in value if isinstance(part, n.Node)]
+        level = below
     return levels, parts
-
-
-def _parts(node: n.Node) -> Iterator[n.Node]:
-    for value in vars(node).values():
-        yield from (each for each in (value if isinstance(value, tuple) else (value,)) if isinstance(each, n.Node))
 
 
 @cache
