@@ -196,7 +196,9 @@ def run_step(step: str, home: Path, persons: int, shape: str) -> None:
     }
     limits |= {step: getattr(line_peers, step) for _, step, _ in PEERS}
     own = {"pandas": ("pandas_identity", "pandas_profiles"), "pyspark": ("pyspark.sql.connect.session",)}
-    asked = ("cdp_toolkit.workspace", "polars", "deltalake")  # ours first: it says how memory is asked for
+    asked = ("cdp_toolkit.workspace", "pyarrow", "polars", "deltalake")
+    if step in limits:  # the toolkit, loaded first, says how memory is asked for: others do that in their own way
+        asked = asked[::-1]
     for module in (*asked, *own.get(step.partition("_")[0], ())):
         import_module(module)  # once a process, however large the world: not what is measured
     home.mkdir(parents=True, exist_ok=True)
