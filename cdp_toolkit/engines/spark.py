@@ -4,7 +4,6 @@ Rows stay on the cluster: it writes Parquet files into the folder of a table, an
 the Delta log. So no server needs to know Delta, and all commit in the same way.
 """
 
-import atexit
 import re
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +21,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from cdp_toolkit.engines.components import portable_components
 from cdp_toolkit.engines.delta import commit_files, new_folder, table_schema
 from cdp_toolkit.engines.engine import NO_OPTIONS, Frame, JsonPath, Mode
+from cdp_toolkit.engines.spark_end import end_with_process
 from cdp_toolkit.engines.spark_gaps import close_gaps, column, short
 from cdp_toolkit.errors import ConfigError
 from cdp_toolkit.model.model import FieldType
@@ -54,8 +54,7 @@ class SparkEngine:
         _reach(url)
         close_gaps()
         self._session = SparkSession.builder.remote(url).create()
-        # It would have the server clear a cache of models, and try for ten minutes if the server is gone; there are none.
-        atexit.unregister(self._session.client._on_exit)  # noqa: SLF001 - it has no other door
+        end_with_process(self._session.client)
         for key, value in _SETTINGS.items():
             self._session.conf.set(key, value)
 
