@@ -155,30 +155,14 @@ class Numbering:
         known = self.ids(entity, bucket)
         if not len(known):
             return np.zeros(len(ids), np.int64), np.zeros(len(ids), np.bool_)
-        order = self._in_order((entity, bucket))
+        if (entity, bucket) not in self._order:
+            # In order of their ids until profiles come later, which are in order among themselves.
+            is_sorted = bool((known[1:] > known[:-1]).all())
+            self._order[entity, bucket] = None if is_sorted else np.argsort(known, kind="stable")
+        order = self._order[entity, bucket]
         places = np.minimum(np.searchsorted(known, ids, sorter=order), len(known) - 1)
         numbers = places if order is None else order[places]
         return numbers, known[numbers] == ids
-
-    def looked_through(self) -> "Numbering":
-        """Find out in which order the ids of each bucket are, before anybody asks.
-
-        Returns
-        -------
-        Numbering
-            Itself.
-        """
-        for place in self._ids:
-            self._in_order(place)
-        return self
-
-    def _in_order(self, place: tuple[str, int]) -> npt.NDArray[np.int64] | None:
-        """Return what puts the ids of a bucket in order, if they are not: they are until profiles come later."""
-        if place not in self._order:
-            known = self._ids[place]
-            is_sorted = bool((known[1:] > known[:-1]).all())
-            self._order[place] = None if is_sorted else np.argsort(known, kind="stable")
-        return self._order[place]
 
     def added(self) -> pa.Table:
         """Return the rows to append to ``segments/numbering``.

@@ -67,7 +67,7 @@ def evaluate(
         run.next_step = "See what would be sent: `activate --dry-run`."
         last = lake.log.last("evaluate")
         is_same = last is not None and last["definitions"] == definitions
-        numbering = ahead.begin(lambda: lake.numbering(is_committed=True).looked_through())
+        numbering = ahead.begin(partial(lake.numbering, is_committed=True))
         step = Step(run, segments, lake.model, lake.engine, numbering, as_of, timezone, last if is_same else None)
         active = {segment.name for segment in segments if segment.status == "active"}
         found = _by_policy(step, [each for each in segments if each.name in active & set(only or active)], policies)
